@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * System calls: dispatch by table. A call that gives way keeps its registers and is made again.
+ */
+#include "hv/syscall.h"
+
+#include "hv/ipc.h"
+#include "hv/sc.h"
+
+static enum bh_status null_call(struct ec *ec)
+{
+    (void)ec;
+    return BH_OK;
+}
+
+static enum bh_status (*const table[BH_CALL_COUNT])(struct ec *) = {
+    [BH_CALL_NULL] = null_call,
+    [BH_CALL_CALL] = ipc_call,
+    [BH_CALL_REPLY] = ipc_reply,
+    [BH_CALL_CREATE_PD] = syscall_create_pd,
+    [BH_CALL_CREATE_EC] = syscall_create_ec,
+    [BH_CALL_CREATE_SC] = syscall_create_sc,
+    [BH_CALL_CREATE_PT] = syscall_create_pt,
+    [BH_CALL_CREATE_SM] = syscall_create_sm,
+    [BH_CALL_DELEGATE] = syscall_delegate,
+    [BH_CALL_REVOKE] = syscall_revoke,
+    [BH_CALL_LOOKUP] = syscall_lookup,
+    [BH_CALL_PD_CTRL] = syscall_pd_ctrl,
+    [BH_CALL_EC_CTRL] = syscall_ec_ctrl,
+    [BH_CALL_SC_CTRL] = syscall_sc_ctrl,
+    [BH_CALL_PT_CTRL] = syscall_pt_ctrl,
+    [BH_CALL_SM_CTRL] = syscall_sm_ctrl,
+    [BH_CALL_IRQ_CTRL] = syscall_irq_ctrl,
+    [BH_CALL_IO] = syscall_io,
+};
+
+_Noreturn void syscall_entry(struct ec *ec)
+{
+    unsigned call = (uint8_t)ec->regs.rdi;
+    enum bh_status status = call < BH_CALL_COUNT ? table[call](ec) : BH_ERR_CALL;
+    ec->regs.rdi = status;
+    ec->cont = ec_return_sysexit;
+    ec_resume(ec);
+}
+
+void syscall_restart(struct ec *ec)
+{
+    syscall_entry(ec);
+}
+
+_Noreturn void syscall_continue(struct ec *ec)
+{
+    ec->cont = syscall_restart;
+    struct cpu *cpu = cpu_self();
+    /* A preemption point: take the interrupts that have come in, then go on where the scheduler says. */
+    sched_preemption_point(cpu);
+    ec_resume(ec);
+}

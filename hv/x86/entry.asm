@@ -1,0 +1,168 @@
+; SPDX-License-Identifier: BSD-2-Clause
+;
+; Into the kernel from user level and back: SYSENTER, traps and interrupts. The registers are saved in the current EC, whose end the
+; TSS names (RSP0); IA32_SYSENTER_ESP points to that word of the TSS. The kernel then runs on its CPU's stack and never comes
+; back here but by entry_sysexit and entry_iret.
+
+%include "offsets.inc"
+
+bits 64
+default rel
+section .text
+
+extern syscall_entry
+extern trap_user
+extern trap_kernel
+extern trap_ist
+
+%define RFLAGS_CLEAN 2
+
+%macro push_registers 0
+    push rax
+    push rbx
+    push rcx
+    push rdx
+    push rbp
+    push rsi
+    push rdi
+    push r8
+    push r9
+    push r10
+    push r11
+    push r12
+    push r13
+    push r14
+    push r15
+%endmacro
+
+; SYSENTER: RCX = stack and RDX = instruction to return to. SYSEXIT faults in the kernel if they are not canonical, so they are
+; made so here.
+global entry_sysenter
+entry_sysenter:
+    mov rsp, [rsp]
+    shl rcx, 16
+    sar rcx, 16
+    shl rdx, 16
+    sar rdx, 16
+    mov [rsp - REGS_SIZE + REGS_RSP], rcx
+    mov [rsp - REGS_SIZE + REGS_RIP], rdx
+    sub rsp, REGS_SIZE - REGS_VECTOR
+    push_registers
+    lea rdi, [rsp - EC_REGS]
+    mov rsp, [rdi + EC_STACK]
+    push RFLAGS_CLEAN           ; no direction flag, no AC (SMAP), no TF, no NT from user level
+    popfq
+    call syscall_entry
+
+; void entry_sysexit(struct ec *)
+global entry_sysexit
+entry_sysexit:
+    lea rsp, [rdi + EC_REGS]
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rdi
+    pop rsi
+    pop rbp
+    add rsp, 16                 ; RDX and RCX carry what SYSEXIT needs
+    pop rbx
+    pop rax
+    mov rdx, [rsp + REGS_RIP - REGS_VECTOR]
+    mov rcx, [rsp + REGS_RSP - REGS_VECTOR]
+    sti                         ; takes effect after the next instruction
+    o64 sysexit
+
+; void entry_iret(struct ec *)
+global entry_iret
+entry_iret:
+    lea rsp, [rdi + EC_REGS]
+restore_and_iret:
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rdi
+    pop rsi
+    pop rbp
+    pop rdx
+    pop rcx
+    pop rbx
+    pop rax
+    add rsp, 16
+    iretq
+
+trap_common:
+    push_registers
+    mov rdi, rsp
+    push RFLAGS_CLEAN
+    popfq
+    test byte [rdi + REGS_CS], 3
+    jz .kernel
+    sub rdi, EC_REGS
+    mov rsp, [rdi + EC_STACK]
+    call trap_user
+.kernel:
+    mov rbx, rsp
+    and rsp, -16
+    call trap_kernel
+    mov rsp, rbx
+    jmp restore_and_iret
+
+ist_common:
+    push_registers
+    mov rdi, rsp
+    push RFLAGS_CLEAN
+    popfq
+    mov rbx, rsp
+    and rsp, -16
+    call trap_ist
+    mov rsp, rbx
+    test rax, rax
+    jz restore_and_iret
+    mov rdi, rax
+    mov rsp, [rdi + EC_STACK]
+    call trap_user
+
+; 256 stubs of 16 bytes: the vector, and an error code where the processor pushes none.
+align 16
+global entry_stubs
+entry_stubs:
+%assign v 0
+%rep 256
+align 16
+%if v != 8 && v != 10 && v != 11 && v != 12 && v != 13 && v != 14 && v != 17 && v != 21
+    push 0
+%endif
+    push v
+%if v == 1 || v == 2 || v == 8 || v == 18
+    jmp near ist_common
+%else
+    jmp near trap_common
+%endif
+%assign v v + 1
+%endrep
+align 16
+
+; void gdt_reload_segments(void)
+global gdt_reload_segments
+gdt_reload_segments:
+    xor eax, eax
+    mov ds, eax
+    mov es, eax
+    mov fs, eax
+    mov gs, eax
+    mov eax, GDT_KERNEL_DATA
+    mov ss, eax
+    pop rax
+    push GDT_KERNEL_CODE
+    push rax
+    o64 retf

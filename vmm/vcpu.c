@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all exit handlers share: the end of an instruction, faults, what the guest takes next,
+ * waiting, and the stop of a vCPU that cannot go on. See vcpu.h.
+ */
+#include "vmm/vcpu.h"
+
+#include <string.h>
+
+#include "vmm/dump.h"
+#include "vmm/vm.h"
+
+const uint8_t vcpu_gpr_index[VCPU_GPRS] = {BH_RAX, BH_RCX, BH_RDX, BH_RBX, BH_GPRS, BH_RBP,
+                                           BH_RSI, BH_RDI, BH_R8,  BH_R9,  BH_R10,  BH_R11,
+                                           BH_R12, BH_R13, BH_R14, BH_R15};
+
+uint64_t vcpu_gpr(const struct vcpu *v, unsigned number)
+{
+    const uint8_t index = vcpu_gpr_index[number % VCPU_GPRS];
+
+    return index < BH_GPRS ? v->state->gpr[index] : v->state->rsp;
+}
+
+uint32_t vcpu_put_gpr(struct vcpu *v, unsigned number, uint64_t value)
+{
+    const uint8_t index = vcpu_gpr_index[number % VCPU_GPRS];
+
+    if (index < BH_GPRS) {
+        v->state->gpr[index] = value;
+        return 0;
+    }
+    v->state->rsp = value;
+    return BH_MTD_RSP;
+}
+
+void vcpu_init(struct vcpu *v, struct vm *vm, struct bh_vcpu_state *state, struct bh_utcb *utcb,
+               uint32_t sel, uint32_t sel_halt)
+{
+    *v = (struct vcpu){.state = state,
+                       .vm = vm,
+                       .utcb = utcb,
+                       .sel = sel,
+                       .sel_halt = sel_halt,
+                       .deadline = BH_NEVER};
+    memcpy(v->mtd, vcpu_mtd, sizeof v->mtd);
+}
+
+enum bh_status vcpu_set_table(const struct vcpu *v, struct bh_utcb *utcb)
+{
+    _Static_assert(sizeof v->mtd <= sizeof utcb->data, "the table fits the message");
+
+    memcpy(utcb->data, v->mtd, sizeof v->mtd);
+    return bh_ec_set_mtd(v->sel);
+}
+
+static void set_entry(struct vcpu *v, uint32_t reason, uint32_t groups)
+{
+    v->mtd[reason] = groups;
+    vcpu_set_table(v, v->utcb);
+}
+
+bool vcpu_has(struct vcpu *v, uint32_t groups)
+{
+    const uint32_t reason = v->state->exit_reason;
+
+    if ((groups & ~v->mtd[reason]) == 0)
+        return true;
+    set_entry(v, reason, v->mtd[reason] | groups);
+    return false;
+}
+
+void vcpu_lower(struct vcpu *v)
+{
+    const uint32_t reason = v->state->exit_reason;
+
+    if (v->mtd[reason] != vcpu_mtd[reason])
+        set_entry(v, reason, vcpu_mtd[reason]);
+}
+
+uint32_t vcpu_trap_flag(struct vcpu *v)
+{
+    struct bh_vcpu_state *s = v->state;
+    uint32_t mtd = 0;
+
+    if (s->rflags & X86_RFLAGS_RF) {
+        s->rflags &= ~X86_RFLAGS_RF;
+        mtd = BH_MTD_RFLAGS;
+    }
+    if (s->rflags & X86_RFLAGS_TF) {
+        /* DR6 is not at hand, so the trap is raised at an exit that brings it: before the next
+         * instruction. */
+        v->step = true;
+        bh_ec_recall(v->sel);
+    }
+    return mtd;
+}
+
+uint32_t vcpu_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
+{
+    struct bh_vcpu_state *s = v->state;
+
+    if (has_error && !vcpu_has(v, BH_MTD_CR))
+        return 0;
+    /* VM entry refuses an error code in real mode, which has none: "VM-Entry
+     * Interruption-Information Field". */
+    v->event = inject_exception(vector, has_error && (s->cr0 & X86_CR0_PE) != 0, error);
+    if (has_error)
+        vcpu_lower(v);
+    s->interruptibility &= ~X86_BLOCKING_SHADOW; /* ends with the delivery */
+    /* A fault's RFLAGS image has RF set, lest an instruction breakpoint fire twice:
+     * "Instruction-Breakpoint Exception". */
+    s->rflags |= X86_RFLAGS_RF;
+    return vcpu_resume(v, BH_MTD_RFLAGS | BH_MTD_INT_STATE);
+}
+
+uint32_t vcpu_page_fault(struct vcpu *v, uint32_t error, uint64_t address)
+{
+    v->state->cr2 = address;
+    return vcpu_fault(v, X86_VECTOR_PF, true, error);
+}
+
+static void put_event(struct bh_vcpu_state *s, const struct inject_event *event)
+{
+    s->inject_info = event->info;
+    s->inject_error = event->error;
+    s->inject_len = event->length;
+}
+
+/* The interrupt that is delivered now: one that had to stand back, or the board's. */
+static struct inject_event take_interrupt(struct vcpu *v)
+{
+    struct inject_event event = v->held;
+    int vector;
+
+    if (event.info != 0) {
+        v->held.info = 0;
+        return event;
+    }
+    vector = board_acknowledge(&v->vm->board);
+    return vector < 0 ? (struct inject_event){0, 0, 0} : inject_interrupt((unsigned)vector);
+}
+
+/* Carries a plan out. Returns the groups changed. */
+static uint32_t carry_out(struct vcpu *v, const struct inject_plan *plan)
+{
+    struct inject_event event = {0, 0, 0};
+    uint32_t window = plan->window;
+
+    switch (plan->choice) {
+    case INJECT_EVENT:
+        event = v->event;
+        v->event.info = 0;
+        break;
+    case INJECT_NMI:
+        event = inject_nmi();
+        v->vm->board.nmi = false;
+        break;
+    case INJECT_INTERRUPT:
+        event = take_interrupt(v);
+        v->interrupt = board_interrupt(&v->vm->board);
+        if (v->interrupt)
+            window |= BH_WINDOW_INTR;
+        break;
+    default:
+        break;
+    }
+    put_event(v->state, &event);
+    if (window == v->window)
+        return event.info != 0 ? BH_MTD_INJECT : 0;
+    v->state->window = window;
+    v->window = window;
+    return BH_MTD_WINDOW | (event.info != 0 ? BH_MTD_INJECT : 0);
+}
+
+/* `hold`: inject nothing but what has been decided on already. */
+static uint32_t deliver(struct vcpu *v, bool hold)
+{
+    const struct bh_vcpu_state *s = v->state;
+    const struct inject_now now = {
+        .event = hold || v->step || v->event.info != 0,
+        .nmi = v->vm->board.nmi,
+        .interrupt = v->interrupt || v->held.info != 0,
+        .rflags = s->rflags,
+        .interruptibility = s->interruptibility,
+    };
+    const struct inject_plan plan = inject_decide(&now);
+
+    return carry_out(v, &plan);
+}
+
+/* Interrupts that wait, as far as they can have changed. */
+static void look_at_board(struct vcpu *v)
+{
+    struct board *board = &v->vm->board;
+
+    if (board->end.how != 0)
+        vm_end(v->vm, v->utcb, board->end.how, board->end.detail, "");
+    if (board->changed) {
+        board->changed = false;
+        v->interrupt = board_interrupt(board);
+    }
+}
+
+static uint32_t finish(struct vcpu *v, uint32_t mtd, bool hold)
+{
+    const uint64_t deadline = vm_deadline(v->vm);
+
+    look_at_board(v);
+    if (deadline != v->deadline) {
+        v->deadline = deadline;
+        v->state->deadline = vm_host_tsc(v->vm, deadline);
+        mtd |= BH_MTD_DEADLINE;
+    }
+    if (v->interrupt || v->window != 0 || v->event.info != 0 || v->held.info != 0 ||
+        v->vm->board.nmi)
+        mtd |= deliver(v, hold);
+    v->sent = hold || (mtd & BH_MTD_INJECT) != 0;
+    return mtd;
+}
+
+uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd)
+{
+    return finish(v, mtd, false);
+}
+
+uint32_t vcpu_resume_synthetic(struct vcpu *v, uint32_t mtd)
+{
+    return finish(v, mtd, v->sent && v->event.info == 0);
+}
+
+bool vcpu_wakes(struct vcpu *v)
+{
+    struct inject_now now = {.rflags = v->state->rflags,
+                             .interruptibility = v->state->interruptibility};
+
+    look_at_board(v);
+    now.nmi = v->vm->board.nmi;
+    now.interrupt = v->interrupt || v->held.info != 0;
+    return v->step || inject_decide(&now).choice != INJECT_NOTHING;
+}
+
+void vcpu_wait(struct vcpu *v, uint64_t deadline, bool (*ready)(struct vcpu *v))
+{
+    uint64_t count;
+
+    __atomic_store_n(&v->waiting, true, __ATOMIC_SEQ_CST);
+    if (!ready(v))
+        bh_sm_down_zero(v->sel_halt, vm_host_tsc(v->vm, deadline), &count);
+    __atomic_store_n(&v->waiting, false, __ATOMIC_SEQ_CST);
+}
+
+uint32_t vcpu_stop(struct vcpu *v, const char *why)
+{
+    if (!vcpu_has(v, VCPU_MTD_STATE))
+        return 0;
+    dump_state(v, why);
+    vm_end(v->vm, v->utcb, VM_END_CRASH, v->state->exit_reason, why);
+}
