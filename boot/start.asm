@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; From the boot loader to C: Multiboot2 header, 32-bit entry, long mode. The page tables made here map the low 4 GiB one to one and the
-; first GiB at KERNEL_VMA; hv/x86/paging.c replaces them. Source: Multiboot2 specification, "OS image format" and "I386 machine state".
+; first 512 MiB at KERNEL_VMA; hv/x86/paging.c replaces them. Source: Multiboot2 specification, "OS image format" and "I386 machine state".
 
 %define KERNEL_VMA 0xFFFFFFFF80000000
 %define MULTIBOOT2_HEADER 0xE85250D6
@@ -52,8 +52,9 @@ start:
     mov [boot_pml4 - KERNEL_VMA], eax
     mov eax, boot_pdpt_high - KERNEL_VMA + PAGE_PRESENT_WRITE
     mov [boot_pml4 - KERNEL_VMA + 511 * 8], eax
-    mov eax, boot_pd - KERNEL_VMA + PAGE_PRESENT_WRITE
+    mov eax, boot_pd_high - KERNEL_VMA + PAGE_PRESENT_WRITE
     mov [boot_pdpt_high - KERNEL_VMA + 510 * 8], eax
+    mov eax, boot_pd - KERNEL_VMA + PAGE_PRESENT_WRITE
     mov ecx, 0
 .pdpt:
     mov [boot_pdpt - KERNEL_VMA + ecx * 8], eax
@@ -69,6 +70,14 @@ start:
     inc ecx
     cmp ecx, 4 * 512
     jne .pd
+    mov eax, PAGE_LARGE
+    mov ecx, 0
+.pd_high:
+    mov [boot_pd_high - KERNEL_VMA + ecx * 8], eax
+    add eax, 0x200000
+    inc ecx
+    cmp ecx, 256
+    jne .pd_high
 
     mov eax, CR4_PAE
     mov cr4, eax
@@ -147,5 +156,7 @@ boot_pml4: resb 4096
 boot_pdpt: resb 4096
 boot_pdpt_high: resb 4096
 boot_pd: resb 4 * 4096
+global boot_pd_high
+boot_pd_high: resb 4096                     ; C maps the pool in its second half
 boot_stack: resb 8192
 boot_stack_top:

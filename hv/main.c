@@ -20,6 +20,7 @@
 #include "hv/vmx/vmx.h"
 #include "hv/x86/acpi.h"
 #include "hv/x86/gdt.h"
+#include "hv/x86/ioapic.h"
 #include "hv/x86/lapic.h"
 #include "hv/x86/paging.h"
 #include "hv/x86/trap.h"
@@ -51,6 +52,7 @@ static void init_memory(void)
     uint64_t size;
     lib_option(mb.cmdline, "pool=", &value);
     bootmem_choose_pool(&mb, lib_number(value) * MIB, &pool, &size);
+    paging_map_pool(pool, size);
     pool_init(pool, size);
     paging_init(pool, size);
     lapic_init();
@@ -60,6 +62,7 @@ static void init_memory(void)
 
 static void init_cpus(void)
 {
+    ioapic_disable_8259();
     fpu_init();
     gdt_init();
     trap_init();

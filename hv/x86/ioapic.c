@@ -7,7 +7,9 @@
 #include "hv/log.h"
 #include "hv/memlayout.h"
 #include "hv/ptab.h"
+#include "hv/x86/asm.h"
 #include "hv/x86/paging.h"
+#include "hv/x86/vectors.h"
 
 #define IOAPICS 8u
 #define PINS 176u
@@ -18,6 +20,14 @@
 #define PIN_LEVEL (1u << 15)
 #define PIN_LOW (1u << 13)
 #define DESTINATION_SHIFT 24u
+
+#define PIC_MASTER 0x20u
+#define PIC_SLAVE 0xA0u
+#define PIC_ICW1 0x11u /* initialize, ICW4 follows */
+#define PIC_ICW3_MASTER 4u
+#define PIC_ICW3_SLAVE 2u
+#define PIC_ICW4 1u
+#define PIC_ALL 0xFFu
 
 struct ioapic {
     volatile uint32_t *mmio;
@@ -89,6 +99,20 @@ void ioapic_set_mode(uint32_t gsi, bool level, bool active_low)
     if (gsi < PINS) {
         mode[gsi] = (level ? PIN_LEVEL : 0) | (active_low ? PIN_LOW : 0);
     }
+}
+
+void ioapic_disable_8259(void)
+{
+    outb(PIC_MASTER, PIC_ICW1);
+    outb(PIC_SLAVE, PIC_ICW1);
+    outb(PIC_MASTER + 1, VECTOR_8259); /* ICW2: where a spurious interrupt would go */
+    outb(PIC_SLAVE + 1, VECTOR_8259);
+    outb(PIC_MASTER + 1, PIC_ICW3_MASTER);
+    outb(PIC_SLAVE + 1, PIC_ICW3_SLAVE);
+    outb(PIC_MASTER + 1, PIC_ICW4);
+    outb(PIC_SLAVE + 1, PIC_ICW4);
+    outb(PIC_MASTER + 1, PIC_ALL);
+    outb(PIC_SLAVE + 1, PIC_ALL);
 }
 
 unsigned ioapic_pins(void)

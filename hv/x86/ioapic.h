@@ -6,6 +6,9 @@
 
 #include "hv/types.h"
 
+/* Mask the 8259s, which boot loaders leave running, and move them off the exceptions' vectors. */
+void ioapic_disable_8259(void);
+
 /* An IOAPIC from the MADT. */
 void ioapic_add(hpa_t base, uint32_t gsi_base);
 /* Trigger mode and polarity of a pin, before or after it is routed. */

@@ -75,6 +75,11 @@ hpa_t lapic_base(void)
     return hpa(rdmsr(MSR_APIC_BASE) & BASE_ADDRESS);
 }
 
+static void enable(void)
+{
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_ENABLE | (x2apic ? BASE_X2APIC : 0));
+}
+
 void lapic_init(void)
 {
     uint32_t features = cpuid(1, 0).c;
@@ -83,11 +88,12 @@ void lapic_init(void)
     if (!x2apic) {
         paging_map_kernel(MMIO_VMA, lapic_base(), PTAB_R | PTAB_W | PTAB_UNCACHED);
     }
+    enable();
 }
 
 void lapic_init_cpu(void)
 {
-    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_ENABLE | (x2apic ? BASE_X2APIC : 0));
+    enable();
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TPR, 0);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);

@@ -25,6 +25,9 @@
 /* From the link map. */
 extern char image_text[], image_rodata[], image_data[], image_end[];
 
+/* From start.asm: boot's table for the GiB at KERNEL_VMA, whose second half is POOL_VMA. */
+extern uint64_t boot_pd_high[];
+
 static uint64_t *kernel_pml4;
 
 static uint64_t leaf(unsigned rights)
@@ -79,6 +82,15 @@ static void map_image(char *from, char *to, unsigned rights)
 {
     uint64_t va = (uint64_t)from;
     map_kernel_range(va, hpa(va - KERNEL_VMA), (uint64_t)to - va, rights);
+}
+
+void paging_map_pool(hpa_t base, uint64_t size)
+{
+    const uint64_t large = 2ull << 20;
+    for (uint64_t o = 0; o < size; o += large) {
+        boot_pd_high[(POOL_VMA - KERNEL_VMA + o) / large] = (base.v + o) | PTE_P | PTE_W | PTE_LARGE;
+    }
+    write_cr3(read_cr3());
 }
 
 void paging_init(hpa_t pool_base, uint64_t pool_size)

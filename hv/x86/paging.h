@@ -7,6 +7,9 @@
 
 #include "hv/ptab.h"
 
+/* Map the pool in boot's page tables, so that the kernel's can be made in it. Both 2 MiB aligned. */
+void paging_map_pool(hpa_t base, uint64_t size);
+
 /* Build the kernel's page tables (W^X) in the pool and switch to them. Boot's identity mapping stays until
    paging_drop_identity. pool: physical base and size. */
 void paging_init(hpa_t pool_base, uint64_t pool_size);

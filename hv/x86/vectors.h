@@ -12,6 +12,7 @@
 #define VECTOR_PF 14u
 #define VECTOR_MC 18u
 #define VECTOR_EXCEPTIONS 32u
+#define VECTOR_8259 0x20u /* spurious interrupts of the masked 8259s */
 #define VECTOR_IRQ 0x30u  /* first device interrupt */
 #define VECTOR_IRQS 0xB0u /* so many */
 #define VECTOR_TIMER 0xF0u
