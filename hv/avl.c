@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * AVL trees with parent links: insertion and removal walk up once and rotate where the balance leaves -1 .. 1.
+ * AVL trees with parent links: insertion and removal walk up once and rotate where the balance
+ * leaves -1 .. 1.
  */
 #include "hv/avl.h"
 
@@ -37,7 +38,8 @@ static struct avl_node *rotate(struct avl_tree *t, struct avl_node *n, int d)
     return up;
 }
 
-/* n is out of balance towards side d (its balance is 2 there). Returns the new root of the subtree. */
+/* n is out of balance towards side d (its balance is 2 there). Returns the new root of the subtree.
+ */
 static struct avl_node *rebalance(struct avl_tree *t, struct avl_node *n, int d)
 {
     int32_t sign = d != 0 ? 1 : -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Balanced binary trees (AVL), linked through the elements and ordered by a 64-bit key; equal keys are allowed and
- * stay in the order of insertion. All operations take O(log n) steps and allocate nothing.
+ * Balanced binary trees (AVL), linked through the elements and ordered by a 64-bit key; equal keys
+ * are allowed and stay in the order of insertion. All operations take O(log n) steps and allocate
+ * nothing.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine's memory at boot. Regions are kept sorted and apart by carving: what the kernel keeps is cut out of every region that it
- * overlaps.
+ * The machine's memory at boot. Regions are kept sorted and apart by carving: what the kernel keeps
+ * is cut out of every region that it overlaps.
  */
 #include "hv/bootmem.h"
 
@@ -14,16 +14,16 @@
 #include "hv/x86/ioapic.h"
 #include "hv/x86/lapic.h"
 
-#define MIB (1ul << 20)
-#define POOL_ALIGN (2 * MIB)
-#define POOL_MIN (4 * MIB)
+#define MIB              (1ul << 20)
+#define POOL_ALIGN       (2 * MIB)
+#define POOL_MIN         (4 * MIB)
 #define POOL_DEFAULT_MAX (64 * MIB)
-#define POOL_SHARE 32u /* of RAM */
-#define LOW_END 0x100000000ull
-#define LOW_START MIB
-#define MB_RAM 1u
-#define MB_ACPI 3u
-#define MB_NVS 4u
+#define POOL_SHARE       32u /* of RAM */
+#define LOW_END          0x100000000ull
+#define LOW_START        MIB
+#define MB_RAM           1u
+#define MB_ACPI          3u
+#define MB_NVS           4u
 
 extern char image_start[], image_end[];
 
@@ -121,7 +121,8 @@ static void add_region(struct bh_info *info, struct span s, uint32_t type)
     info->region[info->regions++] = (struct bh_region){s.base, s.end - s.base, type, 0};
 }
 
-/* Cut `hole` out of all regions so far; if type is not 0 the part that was RAM becomes a region of that type. */
+/* Cut `hole` out of all regions so far; if type is not 0 the part that was RAM becomes a region of
+ * that type. */
 static void carve(struct bh_info *info, struct span hole, uint32_t type)
 {
     unsigned n = info->regions;
@@ -131,7 +132,8 @@ static void carve(struct bh_info *info, struct span hole, uint32_t type)
         if (!overlap(s, hole)) {
             continue;
         }
-        struct span cut = {s.base > hole.base ? s.base : hole.base, s.end < hole.end ? s.end : hole.end};
+        struct span cut = {s.base > hole.base ? s.base : hole.base,
+                           s.end < hole.end ? s.end : hole.end};
         uint32_t old = r->type;
         r->size = cut.base - s.base;
         add_region(info, (struct span){cut.end, s.end}, old);
@@ -161,14 +163,18 @@ static uint32_t region_type(uint32_t mb_type)
     }
 }
 
-/* The loader's map, RAM rounded inwards and all else outwards, so that a page that is only partly RAM is not used as RAM. */
+/* The loader's map, RAM rounded inwards and all else outwards, so that a page that is only partly
+ * RAM is not used as RAM. */
 static void add_loader_map(const struct multiboot2 *mb, struct bh_info *info)
 {
     struct multiboot2_region r;
     for (unsigned i = 0; multiboot2_region(mb, i, &r); i++) {
         if (r.type == MB_RAM) {
             info->ram_size += r.size;
-            add_region(info, (struct span){(r.base + PAGE_MASK) & ~PAGE_MASK, (r.base + r.size) & ~PAGE_MASK}, BH_REGION_RAM);
+            add_region(
+                info,
+                (struct span){(r.base + PAGE_MASK) & ~PAGE_MASK, (r.base + r.size) & ~PAGE_MASK},
+                BH_REGION_RAM);
         }
     }
     for (unsigned i = 0; multiboot2_region(mb, i, &r); i++) {
@@ -211,12 +217,15 @@ static void add_modules(const struct multiboot2 *mb, struct bh_info *info, uint3
             break;
         }
         info->module[info->modules++] = (struct bh_module){m.base, m.end - m.base, *strings, 0};
-        *strings += (uint32_t)lib_strcpy(info->strings + *strings, m.cmdline, sizeof(info->strings) - *strings) + 1;
+        *strings += (uint32_t)lib_strcpy(info->strings + *strings, m.cmdline,
+                                         sizeof(info->strings) - *strings) +
+                    1;
         carve(info, module_span(&m), BH_REGION_MODULE);
     }
 }
 
-void bootmem_describe(const struct multiboot2 *mb, hpa_t pool, uint64_t pool_size, struct bh_info *info)
+void bootmem_describe(const struct multiboot2 *mb, hpa_t pool, uint64_t pool_size,
+                      struct bh_info *info)
 {
     uint32_t strings = 0;
     struct span image = image_span();
@@ -246,8 +255,9 @@ void bootmem_give(struct pd *root, const struct bh_info *info)
         } else if (r->type == BH_REGION_ACPI) {
             rights = PTAB_R;
         }
-        mapping_init_root(&root->space[BH_SPACE_MEM], (BH_ROOT_PHYS + r->base) >> PAGE_SHIFT, r->base >> PAGE_SHIFT,
-                          r->size >> PAGE_SHIFT, rights);
+        mapping_init_root(&root->space[BH_SPACE_MEM], (BH_ROOT_PHYS + r->base) >> PAGE_SHIFT,
+                          r->base >> PAGE_SHIFT, r->size >> PAGE_SHIFT, rights);
     }
-    mapping_init_root(&root->space[BH_SPACE_PIO], 0, 0, root->space[BH_SPACE_PIO].units, PTAB_R | PTAB_W);
+    mapping_init_root(&root->space[BH_SPACE_PIO], 0, 0, root->space[BH_SPACE_PIO].units,
+                      PTAB_R | PTAB_W);
 }

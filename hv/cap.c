@@ -7,7 +7,7 @@
 #include "hv/cpu.h"
 #include "hv/spaces.h"
 
-#define LEAVES (BH_SELECTORS / CAP_LEAF)
+#define LEAVES      (BH_SELECTORS / CAP_LEAF)
 #define REVOKE_STEP 32u /* capabilities removed in one step */
 
 static struct object *object_of(const struct cap *c)
@@ -35,7 +35,7 @@ static enum bh_status slot_make(struct pd *pd, uint64_t selector, struct cap **o
         }
         __atomic_store_n(leaf, page, __ATOMIC_RELEASE);
     }
-    *out = slot(pd, selector);
+    *out = &(*leaf)[selector % CAP_LEAF];
     return (*out)->word != 0 ? BH_ERR_OCCUPIED : BH_OK;
 }
 
@@ -74,10 +74,12 @@ static void derive(struct cap *from, struct cap *to, uint64_t rights)
     from->next = to;
     to->depth = from->depth + 1;
     object_of(from)->caps++;
-    __atomic_store_n(&to->word, (from->word & ~CAP_RIGHTS) | (from->word & rights), __ATOMIC_RELEASE);
+    __atomic_store_n(&to->word, (from->word & ~CAP_RIGHTS) | (from->word & rights),
+                     __ATOMIC_RELEASE);
 }
 
-enum bh_status cap_delegate(struct pd *src, uint64_t from, struct pd *dst, uint64_t to, uint64_t count, uint64_t rights)
+enum bh_status cap_delegate(struct pd *src, uint64_t from, struct pd *dst, uint64_t to,
+                            uint64_t count, uint64_t rights)
 {
     for (uint64_t i = 0; i < count; i++) {
         struct cap *s = from + i < BH_SELECTORS ? slot(src, from + i) : NULL;

@@ -62,7 +62,8 @@ static enum bh_status set_mtd(struct ec *ec, struct ec *target)
     if (target->vcpu == NULL) {
         return BH_ERR_STATE;
     }
-    return vmx_set_mtd(target, (const uint32_t *)(const void *)ec->utcb->data) ? BH_OK : BH_ERR_PARAMETER;
+    return vmx_set_mtd(target, (const uint32_t *)(const void *)ec->utcb->data) ? BH_OK
+                                                                               : BH_ERR_PARAMETER;
 }
 
 enum bh_status syscall_ec_ctrl(struct ec *ec)
@@ -98,7 +99,8 @@ enum bh_status syscall_sm_ctrl(struct ec *ec)
     if (op > BH_SM_OP_DOWN_ZERO) {
         return BH_ERR_PARAMETER;
     }
-    struct sm *sm = (struct sm *)lookup(ec, BH_OBJ_SM, op == BH_SM_OP_UP ? BH_SM_UP : BH_SM_DOWN, &status);
+    struct sm *sm =
+        (struct sm *)lookup(ec, BH_OBJ_SM, op == BH_SM_OP_UP ? BH_SM_UP : BH_SM_DOWN, &status);
     if (sm == NULL) {
         return status;
     }
@@ -138,7 +140,8 @@ enum bh_status syscall_io(struct ec *ec)
     }
     const struct space *ports = &ec->pd->space[BH_SPACE_PIO];
     spaces_lock();
-    bool held = r->rsi < ports->units && mapping_find(ports, r->rsi) != NULL && mapping_find(ports, r->rsi + size - 1) != NULL;
+    bool held = r->rsi < ports->units && mapping_find(ports, r->rsi) != NULL &&
+                mapping_find(ports, r->rsi + size - 1) != NULL;
     spaces_unlock();
     if (!held) {
         return BH_ERR_RIGHTS;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What belongs to one CPU. Its area holds this structure, the kernel stack and the stacks for NMI, #DB, #DF and #MC, with
- * unmapped pages between, so that the structure is found from the stack pointer and an overflow faults:
+ * What belongs to one CPU. Its area holds this structure, the kernel stack and the stacks for NMI,
+ * #DB, #DF and #MC, with unmapped pages between, so that the structure is found from the stack
+ * pointer and an overflow faults:
  *
  *   0000  struct cpu, two pages
  *   2000  not mapped
@@ -18,15 +19,15 @@
 #include "hv/types.h"
 #include "hv/x86/asm.h"
 
-#define CPU_STACK_TOP 0x5000u
-#define CPU_STACK_LOW 0x3000u
-#define CPU_IST_LOW 0x6000u
-#define CPU_IST_SIZE 0x800u
+#define CPU_STACK_TOP  0x5000u
+#define CPU_STACK_LOW  0x3000u
+#define CPU_IST_LOW    0x6000u
+#define CPU_IST_SIZE   0x800u
 #define CPU_PRIORITIES 256u
 
 /* cpu.hazard and ec.hazard: reasons not to go straight back to the user or guest. */
-#define HAZARD_SCHED 1u    /* cpu: another scheduling context should run */
-#define HAZARD_RECALL 2u   /* ec: exit to the VMM */
+#define HAZARD_SCHED    1u /* cpu: another scheduling context should run */
+#define HAZARD_RECALL   2u /* ec: exit to the VMM */
 #define HAZARD_DEADLINE 4u /* ec: the vCPU's deadline has passed */
 
 struct ec;
@@ -51,15 +52,15 @@ struct cpu {
     struct cpu *self; /* for vmx/entry.asm, through GS */
     uint64_t stack;   /* top of the kernel stack */
     struct ec *current;
-    struct sc *sc;    /* whose time is running; NULL: idle */
-    struct pd *pd;    /* whose address space is loaded; NULL: the kernel's own */
+    struct sc *sc; /* whose time is running; NULL: idle */
+    struct pd *pd; /* whose address space is loaded; NULL: the kernel's own */
     struct ec *fpu_owner;
-    bool fpu_enabled; /* CR0.TS is clear */
+    bool fpu_enabled;  /* CR0.TS is clear */
     struct vcpu *vcpu; /* whose VMCS is loaded */
     uint32_t id, apic_id;
     uint32_t hazard;
-    uint32_t hops;     /* helping steps since the last scheduling decision */
-    bool helping;      /* the current EC runs on the time of an EC that only waits for it */
+    uint32_t hops; /* helping steps since the last scheduling decision */
+    bool helping;  /* the current EC runs on the time of an EC that only waits for it */
     bool online;
     uint64_t sc_start; /* TSC since when sc is charged */
     uint64_t sc_end;   /* TSC at which its budget ends */
@@ -95,7 +96,8 @@ uint64_t cpu_online_mask(void);
 /* Make the area of CPU `id` and what can be set up from another CPU. Boot only. */
 struct cpu *cpu_create(unsigned id, uint32_t apic_id);
 
-/* Set up this CPU, whose area is `cpu`: descriptor tables, control registers, system-call entry, APIC, VMX. */
+/* Set up this CPU, whose area is `cpu`: descriptor tables, control registers, system-call entry,
+ * APIC, VMX. */
 void cpu_init(struct cpu *cpu);
 
 /* Wake whoever other CPUs have asked for, and kill what they have found dead. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System calls that create objects. The selector is checked, and its table made, before the object; only another thread of the same
- * domain that takes the selector in between can still make cap_insert refuse, and then the object goes at once.
+ * System calls that create objects. The selector is checked, and its table made, before the object;
+ * only another thread of the same domain that takes the selector in between can still make
+ * cap_insert refuse, and then the object goes at once.
  */
 #include "hv/cap.h"
 #include "hv/cpu.h"
@@ -12,8 +13,8 @@
 #include "hv/sm.h"
 #include "hv/syscall.h"
 
-#define SELECTOR_MASK 0xFFFFFFFFull
-#define SC_PRIORITY_SHIFT 32u
+#define SELECTOR_MASK      0xFFFFFFFFull
+#define SC_PRIORITY_SHIFT  32u
 #define SC_PARTITION_SHIFT 48u
 
 /* Publish a new object, or undo it. */
@@ -29,7 +30,8 @@ static enum bh_status publish(struct ec *ec, struct object *o)
     return status;
 }
 
-static struct object *lookup(struct ec *ec, uint64_t selector, uint8_t type, uint64_t rights, enum bh_status *status)
+static struct object *lookup(struct ec *ec, uint64_t selector, uint8_t type, uint64_t rights,
+                             enum bh_status *status)
 {
     return cap_lookup(ec->pd, selector & SELECTOR_MASK, type, rights, status);
 }
@@ -59,7 +61,8 @@ static bool page_address(uint64_t a)
 }
 
 /* The event portal in R10, or NULL for BH_SELECTOR_NONE. */
-static enum bh_status decode_event(struct ec *ec, uint64_t selector, unsigned cpu, struct pt **event)
+static enum bh_status decode_event(struct ec *ec, uint64_t selector, unsigned cpu,
+                                   struct pt **event)
 {
     enum bh_status status = BH_OK;
     *event = NULL;
@@ -128,13 +131,14 @@ enum bh_status syscall_create_ec(struct ec *ec)
     return publish(ec, &made->obj);
 }
 
-static enum bh_status decode_params(uint64_t priority, uint64_t budget, uint64_t period, struct sc_params *p)
+static enum bh_status decode_params(uint64_t priority, uint64_t budget, uint64_t period,
+                                    struct sc_params *p)
 {
     p->priority = (uint32_t)priority;
     p->budget = budget;
     p->period = period;
-    bool good = priority >= BH_PRIO_MIN && priority <= BH_PRIO_MAX && budget >= BH_BUDGET_MIN && budget < BH_NEVER / 4 &&
-                period < BH_NEVER / 4 && (period == 0 || budget <= period);
+    bool good = priority >= BH_PRIO_MIN && priority <= BH_PRIO_MAX && budget >= BH_BUDGET_MIN &&
+                budget < BH_NEVER / 4 && period < BH_NEVER / 4 && (period == 0 || budget <= period);
     return good ? BH_OK : BH_ERR_PARAMETER;
 }
 
@@ -165,7 +169,8 @@ enum bh_status syscall_create_sc(struct ec *ec)
         return BH_ERR_QUOTA;
     }
     struct sc *none = NULL;
-    if (!__atomic_compare_exchange_n(&target->sc, &none, sc, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+    if (!__atomic_compare_exchange_n(&target->sc, &none, sc, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED)) {
         object_put(&sc->obj);
         return BH_ERR_STATE;
     }

@@ -20,7 +20,7 @@
 #include "hv/x86/vectors.h"
 
 #define RFLAGS_RESERVED 0x2ull
-#define RFLAGS_IF 0x200ull
+#define RFLAGS_IF       0x200ull
 
 static struct ec *create(const struct ec_params *p)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Execution contexts: threads and vCPUs. The kernel has one stack per CPU and keeps nothing on it between two entries: what an EC
- * does next is its continuation.
+ * Execution contexts: threads and vCPUs. The kernel has one stack per CPU and keeps nothing on it
+ * between two entries: what an EC does next is its continuation.
  *
- * Calls form chains: caller.partner = callee, callee.caller = caller, all on one CPU and only touched by it. The EC at
- * the end of the chain runs on the scheduling context of the first.
+ * Calls form chains: caller.partner = callee, callee.caller = caller, all on one CPU and only
+ * touched by it. The EC at the end of the chain runs on the scheduling context of the first.
  */
 #pragma once
 
@@ -27,20 +27,21 @@ struct regs {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rdx, rcx, rbx, rax;
     uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
-_Static_assert(sizeof(struct regs) == 176 && sizeof(struct object) % 16 == 0 && sizeof(struct regs) % 16 == 0,
+_Static_assert(sizeof(struct regs) == 176 && sizeof(struct object) % 16 == 0 &&
+                   sizeof(struct regs) % 16 == 0,
                "the processor aligns the frame it pushes to 16 bytes");
 
 struct ec {
     struct object obj;
     struct regs regs; /* ends at a multiple of 16 (offsets.c) */
-    uint64_t stack; /* top of its CPU's kernel stack, for entry.asm */
+    uint64_t stack;   /* top of its CPU's kernel stack, for entry.asm */
     void (*cont)(struct ec *);
     struct ec *partner; /* the EC it has called */
     struct ec *caller;  /* the EC that has called it */
     struct pd *pd;      /* a reference */
     struct bh_utcb *utcb;
-    struct vcpu *vcpu;  /* NULL for a thread */
-    struct pt *event;   /* event portal, a reference, or NULL */
+    struct vcpu *vcpu; /* NULL for a thread */
+    struct pt *event;  /* event portal, a reference, or NULL */
     uint32_t cpu;
     uint32_t hazard;
     uint32_t depth;    /* of the chain before it */
@@ -48,8 +49,8 @@ struct ec {
     bool blocked;      /* waits to be woken */
     bool waking;       /* is on its CPU's remote_wake list */
     bool in_exception; /* waits for the reply of its event portal */
-    void *vapic; /* virtual-APIC page of a vCPU, or NULL */
-    void *fpu;   /* extended state, a page */
+    void *vapic;       /* virtual-APIC page of a vCPU, or NULL */
+    void *fpu;         /* extended state, a page */
     bool fpu_used;
     struct sc *sc;
     struct list blocked_scs; /* scheduling contexts that wait until it is woken */

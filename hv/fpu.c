@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Extended state: saved and loaded by XSAVE and XRSTOR, by FXSAVE and FXRSTOR where there is no XSAVE.
+ * Extended state: saved and loaded by XSAVE and XRSTOR, by FXSAVE and FXRSTOR where there is no
+ * XSAVE.
  */
 #include "hv/fpu.h"
 
@@ -9,27 +10,28 @@
 #include "hv/types.h"
 
 #define CPUID_ECX_XSAVE (1u << 26)
-#define CPUID_XSAVE 0xDu
-#define CR0_MP (1ull << 1)
-#define CR0_EM (1ull << 2)
-#define CR0_TS (1ull << 3)
-#define CR0_NE (1ull << 5)
-#define CR4_OSFXSR (1ull << 9)
-#define CR4_OSXMMEXCPT (1ull << 10)
-#define CR4_OSXSAVE (1ull << 18)
+#define CPUID_XSAVE     0xDu
+#define CR0_MP          (1ull << 1)
+#define CR0_EM          (1ull << 2)
+#define CR0_TS          (1ull << 3)
+#define CR0_NE          (1ull << 5)
+#define CR4_OSFXSR      (1ull << 9)
+#define CR4_OSXMMEXCPT  (1ull << 10)
+#define CR4_OSXSAVE     (1ull << 18)
 
-#define XCR0_X87 1ull
-#define XCR0_SSE 2ull
-#define XCR0_AVX 4ull
-#define XCR0_AVX512 0xE0ull
-#define FCW_OFFSET 0u
-#define FCW_RESET 0x37Fu
+#define XCR0_X87     1ull
+#define XCR0_SSE     2ull
+#define XCR0_AVX     4ull
+#define XCR0_AVX512  0xE0ull
+#define FCW_OFFSET   0u
+#define FCW_RESET    0x37Fu
 #define MXCSR_OFFSET 24u
-#define MXCSR_RESET 0x1F80u
+#define MXCSR_RESET  0x1F80u
 
 static bool use_xsave;
 static uint64_t states = XCR0_X87 | XCR0_SSE;
-static uint8_t initial[PAGE_SIZE] __attribute__((aligned(64))); /* the state of an EC that has none yet */
+static uint8_t initial[PAGE_SIZE]
+    __attribute__((aligned(64))); /* the state of an EC that has none yet */
 static uint64_t loaded_xcr0[BH_MAX_CPUS];
 
 void fpu_init(void)
@@ -110,7 +112,8 @@ static void load(const void *area)
     }
 }
 
-/* Save the owner's state; the registers keep it. XCR0 holds all states afterwards, CR0.TS is clear. */
+/* Save the owner's state; the registers keep it. XCR0 holds all states afterwards, CR0.TS is clear.
+ */
 static void save_owner(struct cpu *cpu)
 {
     struct ec *owner = cpu->fpu_owner;

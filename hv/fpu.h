@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * x87, SSE, AVX and AVX-512 state. It belongs to an EC and lies in the registers of the CPU on which that EC used it last
- * (cpu.fpu_owner). Within a domain it moves when another EC uses it (#NM); before another domain runs it is saved and the
- * registers are cleared, so that nothing of it can be read, not even by speculation.
+ * x87, SSE, AVX and AVX-512 state. It belongs to an EC and lies in the registers of the CPU on
+ * which that EC used it last (cpu.fpu_owner). Within a domain it moves when another EC uses it
+ * (#NM); before another domain runs it is saved and the registers are cleared, so that nothing of
+ * it can be read, not even by speculation.
  */
 #pragma once
 
@@ -14,7 +15,8 @@ void fpu_init(void);
 /* This CPU: control registers and XCR0. */
 void fpu_init_cpu(struct cpu *cpu);
 
-/* Extended states that guests may use, as XCR0 bits; the nearest valid value to a wish of a guest's XCR0. */
+/* Extended states that guests may use, as XCR0 bits; the nearest valid value to a wish of a guest's
+ * XCR0. */
 uint64_t fpu_states(void);
 uint64_t fpu_valid_xcr0(uint64_t wish);
 

@@ -2,8 +2,8 @@
 /*
  * Calls, replies and events.
  *
- * A call that finds the handler busy helps: it runs whoever keeps the handler busy, on its own time, and tries again when that one
- * has replied. Its continuation says where to go on.
+ * A call that finds the handler busy helps: it runs whoever keeps the handler busy, on its own
+ * time, and tries again when that one has replied. Its continuation says where to go on.
  */
 #include "hv/ipc.h"
 
@@ -17,12 +17,12 @@
 #include "hv/syscall.h"
 #include "hv/vmx/vmx.h"
 
-#define TRANSFER_CAPS 32u   /* most capabilities that one message can carry */
+#define TRANSFER_CAPS  32u  /* most capabilities that one message can carry */
 #define TRANSFER_PAGES 512u /* most pages or ports */
 
-#define EXCEPTION_RESUME 1u /* RSI of the reply to an exception */
-#define RFLAGS_USER 0x240DD5ull /* what user level may choose: CF PF AF ZF SF TF DF OF AC ID */
-#define RFLAGS_FIXED 0x202ull   /* IF, and bit 1 */
+#define EXCEPTION_RESUME 1u          /* RSI of the reply to an exception */
+#define RFLAGS_USER      0x240DD5ull /* what user level may choose: CF PF AF ZF SF TF DF OF AC ID */
+#define RFLAGS_FIXED     0x202ull    /* IF, and bit 1 */
 
 static uint64_t words_of(const struct ec *ec)
 {
@@ -34,12 +34,15 @@ static bool has_flag(const struct ec *ec, uint64_t flag)
     return (ec->regs.rdi >> BH_DESC_FLAGS_SHIFT & flag) != 0;
 }
 
-/* The range that `from` offers and `to` accepts; false if they do not match. The UTCBs may change at any time. */
-static bool transfer_range(const struct ec *from, const struct ec *to, uint8_t *space, struct mapping_range *r)
+/* The range that `from` offers and `to` accepts; false if they do not match. The UTCBs may change
+ * at any time. */
+static bool transfer_range(const struct ec *from, const struct ec *to, uint8_t *space,
+                           struct mapping_range *r)
 {
     struct bh_transfer send = from->utcb->send;
     struct bh_transfer window = to->utcb->window;
-    if (send.space >= BH_SPACE_COUNT || send.space == BH_SPACE_GUEST || window.space != send.space) {
+    if (send.space >= BH_SPACE_COUNT || send.space == BH_SPACE_GUEST ||
+        window.space != send.space) {
         return false;
     }
     *space = (uint8_t)send.space;
@@ -141,7 +144,8 @@ static void enter(struct ec *ec, struct ec *handler, const struct pt *pt)
 enum bh_status ipc_call(struct ec *ec)
 {
     enum bh_status status;
-    struct pt *pt = (struct pt *)cap_lookup(ec->pd, ec->regs.rdi >> BH_DESC_SELECTOR_SHIFT, BH_OBJ_PT, BH_PT_CALL, &status);
+    struct pt *pt = (struct pt *)cap_lookup(ec->pd, ec->regs.rdi >> BH_DESC_SELECTOR_SHIFT,
+                                            BH_OBJ_PT, BH_PT_CALL, &status);
     if (pt == NULL) {
         return status;
     }
@@ -171,7 +175,8 @@ enum bh_status ipc_call(struct ec *ec)
     ec_run(cpu, handler);
 }
 
-/* The reply to an exception: the thread goes on, perhaps changed, or stays where it is until it is destroyed. */
+/* The reply to an exception: the thread goes on, perhaps changed, or stays where it is until it is
+ * destroyed. */
 static void reply_exception(const struct ec *from, struct ec *to)
 {
     to->in_exception = false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls, replies and events. All three go from one EC to another on the same CPU and switch to it at once.
+ * Calls, replies and events. All three go from one EC to another on the same CPU and switch to it
+ * at once.
  */
 #pragma once
 
@@ -14,10 +15,11 @@ enum bh_status ipc_call(struct ec *ec);
 enum bh_status ipc_reply(struct ec *ec);
 
 /*
- * Tell the event portal of `ec`, the current EC: for a vCPU, RSI = exit reason, the state page is up to date; for a thread, RSI =
- * exception vector. An EC without a living event portal ends here.
+ * Tell the event portal of `ec`, the current EC: for a vCPU, RSI = exit reason, the state page is
+ * up to date; for a thread, RSI = exception vector. An EC without a living event portal ends here.
  */
 _Noreturn void ipc_event(struct ec *ec, uint64_t what);
 
-/* The vector or exit reason of an event that has to wait is kept in regs.vector; this tries again. */
+/* The vector or exit reason of an event that has to wait is kept in regs.vector; this tries again.
+ */
 void ipc_event_again(struct ec *ec);

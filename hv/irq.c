@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device interrupts. Interrupt n has vector VECTOR_IRQ + n on every CPU. A level-triggered one is masked when it arrives, because its
- * device is quiet only after its driver has run; the driver's next wait unmasks it.
+ * Device interrupts. Interrupt n has vector VECTOR_IRQ + n on every CPU. A level-triggered one is
+ * masked when it arrives, because its device is quiet only after its driver has run; the driver's
+ * next wait unmasks it.
  */
 #include "hv/irq.h"
 
@@ -14,7 +15,7 @@
 #include "hv/x86/ioapic.h"
 #include "hv/x86/vectors.h"
 
-#define MSI_ADDRESS 0xFEE00000u
+#define MSI_ADDRESS           0xFEE00000u
 #define MSI_DESTINATION_SHIFT 12u
 
 static struct sm *semaphore[VECTOR_IRQS];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device interrupts: the pins of the IOAPICs, and message-signalled ones. Each is a semaphore of the root task.
+ * Device interrupts: the pins of the IOAPICs, and message-signalled ones. Each is a semaphore of
+ * the root task.
  */
 #pragma once
 
@@ -15,7 +16,8 @@ void irq_init(struct pd *root);
 unsigned irq_count(void);
 unsigned irq_pins(void);
 
-/* Deliver interrupt n to `cpu` and unmask it. For a message-signalled one *address and *data are what the device must write. */
+/* Deliver interrupt n to `cpu` and unmask it. For a message-signalled one *address and *data are
+ * what the device must write. */
 void irq_route(unsigned n, unsigned cpu, uint64_t *address, uint64_t *data);
 
 /* Interrupt n has arrived at this CPU. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The few lines of C library that the kernel needs. Memory is moved by the string instructions, which are fast on
- * every processor that has EPT.
+ * The few lines of C library that the kernel needs. Memory is moved by the string instructions,
+ * which are fast on every processor that has EPT.
  */
 #include "hv/lib.h"
 

@@ -16,8 +16,8 @@ size_t strlen(const char *s);
 /* Copy at most size - 1 characters and terminate; returns the length copied. */
 size_t lib_strcpy(char *dst, const char *src, size_t size);
 
-/* Does the space-separated command line `line` hold the word `word`? A word ending in '=' matches as a prefix, and
-   *value then points behind it. */
+/* Does the space-separated command line `line` hold the word `word`? A word ending in '=' matches
+ *as a prefix, and value then points behind it. */
 bool lib_option(const char *line, const char *word, const char **value);
 
 /* The decimal number at s; stops at the first other character. */

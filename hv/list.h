@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Circular doubly linked lists, linked through the elements. An element that is on no list points to itself.
+ * Circular doubly linked lists, linked through the elements. An element that is on no list points
+ * to itself.
  */
 #pragma once
 

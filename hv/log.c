@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's log. Lines are made in a small buffer and put out under one lock, so that lines of several CPUs do not
- * mix. The serial line is set up from scratch, because GRUB leaves it as the firmware did.
+ * The kernel's log. Lines are made in a small buffer and put out under one lock, so that lines of
+ * several CPUs do not mix. The serial line is set up from scratch, because GRUB leaves it as the
+ * firmware did.
  */
 #include "hv/log.h"
 
@@ -13,24 +14,24 @@
 #include "hv/spinlock.h"
 #include "hv/x86/asm.h"
 
-#define COM1 0x3F8u
-#define UART_IER 1u
-#define UART_FCR 2u
-#define UART_LCR 3u
-#define UART_MCR 4u
-#define UART_LSR 5u
+#define COM1          0x3F8u
+#define UART_IER      1u
+#define UART_FCR      2u
+#define UART_LCR      3u
+#define UART_MCR      4u
+#define UART_LSR      5u
 #define UART_LCR_DLAB 0x80u
-#define UART_LCR_8N1 0x03u
+#define UART_LCR_8N1  0x03u
 #define UART_LSR_THRE 0x20u
-#define UART_SPIN 100000u /* reads of LSR before a line without a UART is given up */
+#define UART_SPIN     100000u /* reads of LSR before a line without a UART is given up */
 
-#define VGA_TEXT 0xB8000u
-#define VGA_COLUMNS 80u
-#define VGA_ROWS 25u
+#define VGA_TEXT      0xB8000u
+#define VGA_COLUMNS   80u
+#define VGA_ROWS      25u
 #define VGA_ATTRIBUTE 0x0700u
 
 #define EMULATOR_POWER_PORT 0x8900u /* Bochs: "Shutdown" written here ends the emulation */
-#define LINE_MAX 256u
+#define LINE_MAX            256u
 
 static struct bh_log ring __attribute__((aligned(4096)));
 static struct spinlock lock;
@@ -148,7 +149,8 @@ static const char *put_conversion(const char *f, va_list *args)
         break;
     case 'u':
     case 'x':
-        put_number(is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned), *f == 'x' ? 16 : 10, width);
+        put_number(is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned), *f == 'x' ? 16 : 10,
+                   width);
         break;
     default:
         put(*f);

@@ -74,8 +74,10 @@ static void init_cpus(void)
 
 static void log_features(void)
 {
-    static const char *const name[] = {"VPID",         "TPR shadow", "APIC registers", "virtual interrupts", "1 GiB pages",
-                                       "EPT A/D bits", "RDTSCP",     "INVPCID",        "XSAVES",             "preemption timer"};
+    static const char *const name[] = {
+        "VPID",        "TPR shadow",      "APIC registers", "virtual interrupts",
+        "1 GiB pages", "EPT A/D bits",    "RDTSCP",         "INVPCID",
+        "XSAVES",      "preemption timer"};
     uint32_t vmx = vmx_features();
     char text[160] = "EPT, unrestricted guest";
     for (unsigned i = 0; i < ARRAY_SIZE(name); i++) {
@@ -104,8 +106,8 @@ static void describe(void)
     }
     log_line("[cpu 0] %u CPU%s, %s, TSC %lu kHz", info->cpus, info->cpus == 1 ? "" : "s",
              lapic_x2apic() ? "x2APIC" : "xAPIC", info->tsc_hz / 1000);
-    log_line("[cpu 0] memory %lu MiB, kernel image %lu KiB, pool %lu MiB", info->ram_size / MIB, info->kernel_size / 1024,
-             info->pool_size / MIB);
+    log_line("[cpu 0] memory %lu MiB, kernel image %lu KiB, pool %lu MiB", info->ram_size / MIB,
+             info->kernel_size / 1024, info->pool_size / MIB);
     log_features();
 }
 

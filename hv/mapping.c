@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mappings. Delegation makes or extends a mapping at the destination and enters it into page tables, a bounded number of entries a
- * step. Revocation goes to the end of a chain of derivations first and removes it there, again in bounded steps, so that
- * at every moment a mapping's parent holds what it holds.
+ * Mappings. Delegation makes or extends a mapping at the destination and enters it into page
+ * tables, a bounded number of entries a step. Revocation goes to the end of a chain of derivations
+ * first and removes it there, again in bounded steps, so that at every moment a mapping's parent
+ * holds what it holds.
  */
 #include "hv/mapping.h"
 
@@ -47,7 +48,8 @@ static bool overlaps(const struct space *s, uint64_t base, uint64_t count)
     return m != NULL && base_of(m) + m->count > base;
 }
 
-static struct mapping *create(struct space *s, uint64_t base, uint64_t phys, uint64_t count, unsigned rights)
+static struct mapping *create(struct space *s, uint64_t base, uint64_t phys, uint64_t count,
+                              unsigned rights)
 {
     struct mapping *m = quota_alloc(&s->pd->quota, sizeof(*m));
     if (m != NULL) {
@@ -72,14 +74,15 @@ static void adopt(struct mapping *parent, struct mapping *m)
 }
 
 /* Enter `count` pages into the page tables; returns how many fitted into a step. */
-static uint64_t enter(struct space *s, uint64_t base, uint64_t phys, uint64_t count, unsigned rights)
+static uint64_t enter(struct space *s, uint64_t base, uint64_t phys, uint64_t count,
+                      unsigned rights)
 {
     if (!has_tables(s)) {
         return count;
     }
     bool no_memory = false;
-    uint64_t done =
-        ptab_map(&s->ptab, base << PAGE_SHIFT, hpa(phys << PAGE_SHIFT), count, rights, STEP_ENTRIES, &no_memory);
+    uint64_t done = ptab_map(&s->ptab, base << PAGE_SHIFT, hpa(phys << PAGE_SHIFT), count, rights,
+                             STEP_ENTRIES, &no_memory);
     if (done == 0) { /* tables made on the way down are empty: take them back */
         struct ptab_garbage g = {0};
         ptab_unmap(&s->ptab, base << PAGE_SHIFT, 1, 1, &g, &no_memory);
@@ -103,7 +106,8 @@ static uint64_t leave(struct space *s, uint64_t base, uint64_t count)
     return done;
 }
 
-void mapping_init_root(struct space *s, uint64_t base, uint64_t phys, uint64_t count, unsigned rights)
+void mapping_init_root(struct space *s, uint64_t base, uint64_t phys, uint64_t count,
+                       unsigned rights)
 {
     struct mapping *m = create(s, base, phys, count, rights);
     if (m == NULL) {
@@ -142,11 +146,13 @@ enum bh_status mapping_check(const struct mapping_range *r)
 }
 
 /* A mapping that [base, ...) of `phys` derived from `parent` would only extend, or NULL. */
-static struct mapping *extendable(const struct space *s, uint64_t base, uint64_t phys, const struct mapping *parent,
-                                  unsigned rights)
+static struct mapping *extendable(const struct space *s, uint64_t base, uint64_t phys,
+                                  const struct mapping *parent, unsigned rights)
 {
     struct mapping *m = base == 0 ? NULL : mapping_find(s, base - 1);
-    return m != NULL && m->parent == parent && m->rights == rights && m->phys + m->count == phys ? m : NULL;
+    return m != NULL && m->parent == parent && m->rights == rights && m->phys + m->count == phys
+               ? m
+               : NULL;
 }
 
 enum bh_status mapping_delegate(const struct mapping_range *r, uint64_t *done)
@@ -186,7 +192,8 @@ static void destroy(struct mapping *m)
     quota_free(m);
 }
 
-/* The tail of m from physical unit `at` becomes a mapping of its own, with what was derived from it. */
+/* The tail of m from physical unit `at` becomes a mapping of its own, with what was derived from
+ * it. */
 static void divide(struct mapping *m, struct mapping *tail, uint64_t at)
 {
     uint64_t keep = at - m->phys;
@@ -208,7 +215,8 @@ static void divide(struct mapping *m, struct mapping *tail, uint64_t at)
     }
 }
 
-/* Remove physical units [first, end) of m, from which nothing is derived; or the first part of them. */
+/* Remove physical units [first, end) of m, from which nothing is derived; or the first part of
+ * them. */
 static enum bh_status cut(struct mapping *m, uint64_t first, uint64_t end)
 {
     struct mapping *tail = NULL;
@@ -266,7 +274,8 @@ static struct mapping *derived(const struct mapping *m, uint64_t first, uint64_t
 }
 
 /* One step on physical units [first, end) of m. */
-static enum bh_status revoke(struct mapping *m, uint64_t first, uint64_t end, bool self, bool *finished)
+static enum bh_status revoke(struct mapping *m, uint64_t first, uint64_t end, bool self,
+                             bool *finished)
 {
     struct mapping *c = m;
     for (struct mapping *d = derived(c, first, end); d != NULL; d = derived(c, first, end)) {
@@ -278,7 +287,8 @@ static enum bh_status revoke(struct mapping *m, uint64_t first, uint64_t end, bo
     return *finished ? BH_OK : cut(c, first, end);
 }
 
-enum bh_status mapping_revoke(struct space *s, uint64_t base, uint64_t count, bool self, bool *finished)
+enum bh_status mapping_revoke(struct space *s, uint64_t base, uint64_t count, bool self,
+                              bool *finished)
 {
     struct mapping *m = mapping_of(avl_floor(&s->mappings, base));
     if (m != NULL && base_of(m) + m->count <= base) {
@@ -342,7 +352,8 @@ static enum bh_status add_page(struct space *s, uint64_t address, const void *pa
 static void remove_page(struct space *s, uint64_t address, const void *page)
 {
     struct mapping *m = mapping_find(s, address >> PAGE_SHIFT);
-    if (m != NULL && (m->rights & MAPPING_KERNEL) != 0 && m->phys == pool_hpa(page).v >> PAGE_SHIFT) {
+    if (m != NULL && (m->rights & MAPPING_KERNEL) != 0 &&
+        m->phys == pool_hpa(page).v >> PAGE_SHIFT) {
         leave(s, base_of(m), 1);
         destroy(m);
     }
@@ -352,7 +363,8 @@ enum bh_status mapping_add_ec(struct ec *ec)
 {
     struct space *s = &ec->pd->space[BH_SPACE_MEM];
     spaces_lock();
-    enum bh_status status = ec->pd->obj.dead != 0 ? BH_ERR_DEAD : add_page(s, ec->user_page, ec->utcb);
+    enum bh_status status =
+        ec->pd->obj.dead != 0 ? BH_ERR_DEAD : add_page(s, ec->user_page, ec->utcb);
     if (status == BH_OK && ec->vapic_page != 0) {
         status = add_page(s, ec->vapic_page, ec->vapic);
         if (status != BH_OK) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading the boot information, in place, through boot's identity mapping. The boot loader is trusted.
+ * Reading the boot information, in place, through boot's identity mapping. The boot loader is
+ * trusted.
  */
 #include "hv/multiboot2.h"
 
@@ -17,7 +18,7 @@ enum tag_type {
 };
 
 #define FRAMEBUFFER_TYPE_OFFSET 29u
-#define FRAMEBUFFER_TEXT 2u
+#define FRAMEBUFFER_TEXT        2u
 
 struct tag {
     uint32_t type, size;
@@ -65,8 +66,8 @@ void multiboot2_read(uint64_t address, struct multiboot2 *out)
     }
     out->cmdline = cmdline == NULL ? "" : (const char *)(cmdline + 1);
     out->rsdp = rsdp == NULL ? 0 : (uint64_t)(rsdp + 1);
-    out->text_screen =
-        framebuffer == NULL || ((const uint8_t *)framebuffer)[FRAMEBUFFER_TYPE_OFFSET] == FRAMEBUFFER_TEXT;
+    out->text_screen = framebuffer == NULL ||
+                       ((const uint8_t *)framebuffer)[FRAMEBUFFER_TYPE_OFFSET] == FRAMEBUFFER_TEXT;
 }
 
 bool multiboot2_region(const struct multiboot2 *mb, unsigned n, struct multiboot2_region *out)

@@ -43,11 +43,15 @@ static void kill_pt(struct object *o)
 }
 
 static void (*const kill[])(struct object *) = {
-    [BH_OBJ_PD] = pd_kill, [BH_OBJ_EC] = ec_kill, [BH_OBJ_SC] = sc_kill, [BH_OBJ_PT] = kill_pt, [BH_OBJ_SM] = sm_kill,
+    [BH_OBJ_PD] = pd_kill, [BH_OBJ_EC] = ec_kill, [BH_OBJ_SC] = sc_kill,
+    [BH_OBJ_PT] = kill_pt, [BH_OBJ_SM] = sm_kill,
 };
 
 static void (*const release[])(struct object *) = {
-    [BH_OBJ_PD] = pd_release, [BH_OBJ_EC] = ec_release, [BH_OBJ_SC] = sc_release, [BH_OBJ_PT] = pt_release,
+    [BH_OBJ_PD] = pd_release,
+    [BH_OBJ_EC] = ec_release,
+    [BH_OBJ_SC] = sc_release,
+    [BH_OBJ_PT] = pt_release,
 };
 
 void object_kill(struct object *o)

@@ -2,9 +2,10 @@
 /*
  * What all kernel objects have in common, and their end.
  *
- * An object is alive while a capability names it. When the last one goes it is killed: taken out of every queue, on the
- * CPU it belongs to. Its memory stays until the last reference is gone and then until every CPU has been outside the
- * kernel once (reclaim.h): a pointer read without a lock stays good until the reader leaves the kernel.
+ * An object is alive while a capability names it. When the last one goes it is killed: taken out of
+ * every queue, on the CPU it belongs to. Its memory stays until the last reference is gone and then
+ * until every CPU has been outside the kernel once (reclaim.h): a pointer read without a lock stays
+ * good until the reader leaves the kernel.
  */
 #pragma once
 

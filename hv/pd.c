@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Protection domains. A domain whose last capability is gone is taken apart in steps: its threads and vCPUs are killed, its
- * capabilities and mappings removed, with all that was derived from them; its tables go when no CPU uses them any more.
+ * Protection domains. A domain whose last capability is gone is taken apart in steps: its threads
+ * and vCPUs are killed, its capabilities and mappings removed, with all that was derived from them;
+ * its tables go when no CPU uses them any more.
  */
 #include "hv/pd.h"
 
@@ -15,7 +16,7 @@
 #include "hv/spaces.h"
 #include "hv/x86/paging.h"
 
-#define PORTS 65536u
+#define PORTS     65536u
 #define REAP_STEP 64u /* capabilities or mappings a step */
 
 static struct list dying = {&dying, &dying}; /* under the spaces lock */
@@ -33,7 +34,8 @@ static bool init(struct pd *pd)
     paging_share_kernel(pml4);
     pd->cr3 = pool_hpa(pml4).v;
     pd->eptp = ept_pointer(pool_hpa(ept));
-    pd->space[BH_SPACE_MEM].ptab = (struct ptab){pml4, paging_format(), paging_memory(), &pd->quota};
+    pd->space[BH_SPACE_MEM].ptab =
+        (struct ptab){pml4, paging_format(), paging_memory(), &pd->quota};
     pd->space[BH_SPACE_MEM].units = USER_END >> PAGE_SHIFT;
     pd->space[BH_SPACE_GUEST].ptab = (struct ptab){ept, ept_format(), paging_memory(), &pd->quota};
     pd->space[BH_SPACE_GUEST].units = 1ull << (48 - PAGE_SHIFT);

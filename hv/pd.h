@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Protection domains: a capability space, a host address space, a guest-physical space, a port space and a quota.
+ * Protection domains: a capability space, a host address space, a guest-physical space, a port
+ * space and a quota.
  */
 #pragma once
 
@@ -18,8 +19,8 @@ struct space {
     struct avl_tree mappings;
     struct ptab ptab; /* without root: ports */
     struct pd *pd;
-    uint64_t units;   /* pages or ports from 0 */
-    uint8_t kind;     /* enum bh_space */
+    uint64_t units; /* pages or ports from 0 */
+    uint8_t kind;   /* enum bh_space */
 };
 
 struct pd {
@@ -27,12 +28,12 @@ struct pd {
     struct quota quota;
     uint64_t granted; /* pages taken from the owner's quota */
     uint64_t cr3, eptp;
-    uint64_t cpus; /* that have run it, and may have cached its translations */
-    struct cap **caps; /* capability table (cap.h), a page of pointers */
+    uint64_t cpus;                      /* that have run it, and may have cached its translations */
+    struct cap **caps;                  /* capability table (cap.h), a page of pointers */
     struct space space[BH_SPACE_COUNT]; /* [BH_SPACE_OBJ] is not used */
-    struct list ecs;   /* under the spaces lock */
-    struct list dying; /* the list of domains being taken apart */
-    uint32_t reap_leaf; /* progress of taking apart */
+    struct list ecs;                    /* under the spaces lock */
+    struct list dying;                  /* the list of domains being taken apart */
+    uint32_t reap_leaf;                 /* progress of taking apart */
     bool reaping;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's pool. Free pages form a list through their first words; pages never touched yet lie above `fresh`, so
- * that boot does not walk the pool and untouched memory stays untouched.
+ * The kernel's pool. Free pages form a list through their first words; pages never touched yet lie
+ * above `fresh`, so that boot does not walk the pool and untouched memory stays untouched.
  */
 #include "hv/pool.h"
 

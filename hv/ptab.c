@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page tables. Mapping walks down from the root for each run of equal-sized entries; unmapping recurses, so that tables
- * which become empty are seen on the way back.
+ * Page tables. Mapping walks down from the root for each run of equal-sized entries; unmapping
+ * recurses, so that tables which become empty are seen on the way back.
  */
 #include "hv/ptab.h"
 
-#define LEVELS 4u
-#define INDEX_BITS 9u
-#define ENTRIES 512u
-#define ADDRESS 0x000FFFFFFFFFF000ull /* physical address in an entry */
+#define LEVELS             4u
+#define INDEX_BITS         9u
+#define ENTRIES            512u
+#define ADDRESS            0x000FFFFFFFFFF000ull /* physical address in an entry */
 #define SPLIT_KEEP(format) (~(ADDRESS | (format)->large))
 
 static unsigned index_at(uint64_t va, unsigned level)
@@ -66,8 +66,8 @@ static uint64_t *walk_make(struct ptab *t, uint64_t va, unsigned level)
     return table;
 }
 
-uint64_t ptab_map(struct ptab *t, uint64_t va, hpa_t pa, uint64_t pages, unsigned rights, unsigned limit,
-                  bool *no_memory)
+uint64_t ptab_map(struct ptab *t, uint64_t va, hpa_t pa, uint64_t pages, unsigned rights,
+                  unsigned limit, bool *no_memory)
 {
     uint64_t bits = t->format->leaf(rights);
     uint64_t done = 0;
@@ -126,7 +126,8 @@ struct unmap {
 
 /* Unmap pages [first, end) within the table of `level`; returns the first page not gone over. */
 // NOLINTNEXTLINE(misc-no-recursion): at most four levels
-static uint64_t unmap_in(struct unmap *u, uint64_t *table, unsigned level, uint64_t first, uint64_t end)
+static uint64_t unmap_in(struct unmap *u, uint64_t *table, unsigned level, uint64_t first,
+                         uint64_t end)
 {
     while (first < end && u->limit > 0 && u->garbage->count + LEVELS <= PTAB_GARBAGE) {
         uint64_t *e = &table[index_at(first << PAGE_SHIFT, level)];
@@ -143,7 +144,7 @@ static uint64_t unmap_in(struct unmap *u, uint64_t *table, unsigned level, uint6
                 first = stop;
                 continue;
             }
-            if (!split(u->t, e, level)) {
+            if (level == 0 || !split(u->t, e, level)) {
                 u->no_memory = true;
                 return first;
             }
@@ -161,7 +162,8 @@ static uint64_t unmap_in(struct unmap *u, uint64_t *table, unsigned level, uint6
     return first;
 }
 
-uint64_t ptab_unmap(struct ptab *t, uint64_t va, uint64_t pages, unsigned limit, struct ptab_garbage *g, bool *no_memory)
+uint64_t ptab_unmap(struct ptab *t, uint64_t va, uint64_t pages, unsigned limit,
+                    struct ptab_garbage *g, bool *no_memory)
 {
     struct unmap u = {.t = t, .garbage = g, .limit = limit};
     uint64_t first = va >> PAGE_SHIFT;
@@ -195,7 +197,8 @@ uint64_t ptab_lookup(const struct ptab *t, uint64_t va, unsigned *level)
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): at most four levels
-static bool destroy_in(struct ptab *t, uint64_t *table, unsigned level, unsigned first, unsigned last, unsigned *limit)
+static bool destroy_in(struct ptab *t, uint64_t *table, unsigned level, unsigned first,
+                       unsigned last, unsigned *limit)
 {
     for (unsigned i = first; i <= last; i++) {
         uint64_t e = table[i];

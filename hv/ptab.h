@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Four-level page tables of any format: the host's and EPT's differ only in the bits of their entries, which are handed
- * in, as is the memory that tables lie in. Source: Intel SDM volume 3, "4-Level Paging" and "EPT Translation Mechanism".
+ * Four-level page tables of any format: the host's and EPT's differ only in the bits of their
+ * entries, which are handed in, as is the memory that tables lie in. Source: Intel SDM volume 3,
+ * "4-Level Paging" and "EPT Translation Mechanism".
  */
 #pragma once
 
 #include "hv/types.h"
 
 /* Rights of a mapping, as in hv/abi/syscall.h (BH_MEM_*), and one more. */
-#define PTAB_R 1u
-#define PTAB_W 2u
-#define PTAB_X 4u
-#define PTAB_UNCACHED 8u
+#define PTAB_R          1u
+#define PTAB_W          2u
+#define PTAB_X          4u
+#define PTAB_UNCACHED   8u
 #define PTAB_SUPERVISOR 16u
 
 struct ptab_format {
@@ -36,7 +37,8 @@ struct ptab {
     void *ctx; /* passed to alloc and free */
 };
 
-/* Tables that unmapping has emptied: no longer reachable, but a processor may still have them cached. */
+/* Tables that unmapping has emptied: no longer reachable, but a processor may still have them
+ * cached. */
 #define PTAB_GARBAGE 16u
 struct ptab_garbage {
     unsigned count;
@@ -44,23 +46,26 @@ struct ptab_garbage {
 };
 
 /*
- * Map `pages` pages from address va to physical address pa; nothing may be mapped there. Writes at most `limit` entries.
- * Returns the number of pages mapped, less than asked when the limit was reached or, with *no_memory set, when there was no
- * memory for a table.
+ * Map `pages` pages from address va to physical address pa; nothing may be mapped there. Writes at
+ * most `limit` entries. Returns the number of pages mapped, less than asked when the limit was
+ * reached or, with *no_memory set, when there was no memory for a table.
  */
-uint64_t ptab_map(struct ptab *t, uint64_t va, hpa_t pa, uint64_t pages, unsigned rights, unsigned limit,
-                  bool *no_memory);
+uint64_t ptab_map(struct ptab *t, uint64_t va, hpa_t pa, uint64_t pages, unsigned rights,
+                  unsigned limit, bool *no_memory);
 
 /*
- * Unmap `pages` pages from va, splitting larger mappings where needed. Empties at most `limit` entries. Emptied tables go to g;
- * the caller frees them with ptab_collect once no processor can use them. Returns the number of pages gone over, less than
- * asked when a limit was reached or, with *no_memory set, when there was no memory to split a larger mapping.
+ * Unmap `pages` pages from va, splitting larger mappings where needed. Empties at most `limit`
+ * entries. Emptied tables go to g; the caller frees them with ptab_collect once no processor can
+ * use them. Returns the number of pages gone over, less than asked when a limit was reached or,
+ * with *no_memory set, when there was no memory to split a larger mapping.
  */
-uint64_t ptab_unmap(struct ptab *t, uint64_t va, uint64_t pages, unsigned limit, struct ptab_garbage *g, bool *no_memory);
+uint64_t ptab_unmap(struct ptab *t, uint64_t va, uint64_t pages, unsigned limit,
+                    struct ptab_garbage *g, bool *no_memory);
 void ptab_collect(struct ptab *t, struct ptab_garbage *g);
 
 /* The entry that maps va and its level, or 0. */
 uint64_t ptab_lookup(const struct ptab *t, uint64_t va, unsigned *level);
 
-/* Free all tables below the root's entries [first, last]; nobody uses them any more. At most `limit` tables; false: call again. */
+/* Free all tables below the root's entries [first, last]; nobody uses them any more. At most
+ * `limit` tables; false: call again. */
 bool ptab_destroy(struct ptab *t, unsigned first, unsigned last, unsigned limit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel memory by quota. A slab page begins with a header of 64 bytes, followed by objects of one size; a page whose
- * objects are all free goes back to the pool at once.
+ * Kernel memory by quota. A slab page begins with a header of 64 bytes, followed by objects of one
+ * size; a page whose objects are all free goes back to the pool at once.
  */
 #include "hv/quota.h"
 
@@ -113,7 +113,8 @@ void *quota_alloc(struct quota *q, size_t size)
 
 void quota_free(void *object)
 {
-    struct slab *s = (struct slab *)((uintptr_t)object & ~PAGE_MASK); // NOLINT(performance-no-int-to-ptr)
+    struct slab *s =
+        (struct slab *)((uintptr_t)object & ~PAGE_MASK); // NOLINT(performance-no-int-to-ptr)
     struct quota *q = s->quota;
     struct slot *o = object;
     spin_lock(&q->lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel memory by quota. A protection domain has a number of pages; page tables, capability tables, UTCBs and the
- * slabs that its objects lie in are taken from it. A slab page belongs to one quota, so what a domain uses is exact,
- * and one domain's objects cannot fragment another's memory.
+ * Kernel memory by quota. A protection domain has a number of pages; page tables, capability
+ * tables, UTCBs and the slabs that its objects lie in are taken from it. A slab page belongs to one
+ * quota, so what a domain uses is exact, and one domain's objects cannot fragment another's memory.
  */
 #pragma once
 

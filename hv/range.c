@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System calls on ranges of capabilities: delegate, revoke, look up. Long ones work in bounded steps; between two the thread's
- * registers say what is left, and the call is made again (syscall_continue).
+ * System calls on ranges of capabilities: delegate, revoke, look up. Long ones work in bounded
+ * steps; between two the thread's registers say what is left, and the call is made again
+ * (syscall_continue).
  */
 #include "hv/cap.h"
 #include "hv/cpu.h"
@@ -12,17 +13,18 @@
 #include "hv/spaces.h"
 #include "hv/syscall.h"
 
-#define CAP_STEP 32u /* capabilities delegated in one step */
+#define CAP_STEP          32u /* capabilities delegated in one step */
 #define DESTINATION_SHIFT 8u
-#define RIGHTS_SHIFT 16u
-#define SELF_SHIFT 8u
-#define CONTINUED (1ull << 63) /* in RSI: not the first step */
+#define RIGHTS_SHIFT      16u
+#define SELF_SHIFT        8u
+#define CONTINUED         (1ull << 63) /* in RSI: not the first step */
 
 static enum bh_status delegate_caps(struct ec *ec, struct pd *dst, uint64_t *done)
 {
     const struct regs *r = &ec->regs;
     uint64_t count = r->r9 < CAP_STEP ? r->r9 : CAP_STEP;
-    if (r->r9 == 0 || r->r9 > BH_SELECTORS || r->rax > BH_SELECTORS - r->r9 || r->r8 > BH_SELECTORS - r->r9) {
+    if (r->r9 == 0 || r->r9 > BH_SELECTORS || r->rax > BH_SELECTORS - r->r9 ||
+        r->r8 > BH_SELECTORS - r->r9) {
         return BH_ERR_RANGE;
     }
     *done = count;
@@ -53,7 +55,8 @@ static enum bh_status delegate_mapping(struct ec *ec, struct pd *dst, uint64_t *
                                   .from = r->rax,
                                   .to = r->r8,
                                   .count = r->r9,
-                                  .rights = (unsigned)(r->rsi >> RIGHTS_SHIFT) & (PTAB_R | PTAB_W | PTAB_X)};
+                                  .rights = (unsigned)(r->rsi >> RIGHTS_SHIFT) &
+                                            (PTAB_R | PTAB_W | PTAB_X)};
     if (from == BH_SPACE_PIO && r->rax != r->r8) {
         return BH_ERR_RANGE;
     }
@@ -61,7 +64,8 @@ static enum bh_status delegate_mapping(struct ec *ec, struct pd *dst, uint64_t *
     if (status != BH_OK) {
         return status;
     }
-    bool aligned = ((r->rax ^ r->r8) & 511) == 0; /* then large pages bring the need down to the edges */
+    bool aligned =
+        ((r->rax ^ r->r8) & 511) == 0; /* then large pages bring the need down to the edges */
     if ((r->rsi & CONTINUED) == 0 && from != BH_SPACE_PIO &&
         dst->quota.limit - dst->quota.used < (aligned ? tables_for(0) : tables_for(r->r9))) {
         return BH_ERR_QUOTA;
@@ -73,7 +77,8 @@ enum bh_status syscall_delegate(struct ec *ec)
 {
     struct regs *r = &ec->regs;
     enum bh_status status = BH_OK;
-    struct pd *dst = (struct pd *)cap_lookup(ec->pd, syscall_selector(ec), BH_OBJ_PD, BH_PD_DELEGATE, &status);
+    struct pd *dst =
+        (struct pd *)cap_lookup(ec->pd, syscall_selector(ec), BH_OBJ_PD, BH_PD_DELEGATE, &status);
     if (dst == NULL) {
         return status;
     }
@@ -184,7 +189,9 @@ enum bh_status syscall_lookup(struct ec *ec)
     if (space == BH_SPACE_OBJ) {
         const struct cap *leaf = ec->pd->caps[r->rax >> CAP_LEAF_SHIFT];
         uint64_t word = leaf != NULL ? leaf[r->rax % CAP_LEAF].word : 0;
-        r->rsi = word == 0 ? BH_OBJ_NONE : ((struct object *)(word & ~CAP_RIGHTS))->type; // NOLINT(performance-no-int-to-ptr)
+        r->rsi = word == 0 ? BH_OBJ_NONE
+                           : ((struct object *)(word & ~CAP_RIGHTS))
+                                 ->type; // NOLINT(performance-no-int-to-ptr)
         r->rax = word & CAP_RIGHTS;
     } else {
         const struct mapping *m = mapping_find(&ec->pd->space[space], r->rax);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Deferred reclamation. One grace period is under way at a time; what is deferred meanwhile waits for the next.
+ * Deferred reclamation. One grace period is under way at a time; what is deferred meanwhile waits
+ * for the next.
  */
 #include "hv/reclaim.h"
 

@@ -7,5 +7,6 @@
 struct pd;
 struct bh_info;
 
-/* Make its thread from the ELF program in module 0, and give it its first capabilities. Panics with the reason if it cannot. */
+/* Make its thread from the ELF program in module 0, and give it its first capabilities. Panics with
+ * the reason if it cannot. */
 void root_start(struct pd *root, const struct bh_info *info);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scheduling: on each CPU the ready scheduling context of the highest priority runs; equal ones take turns by budget; one
- * with a period that has used its budget waits for the period's end.
+ * Scheduling: on each CPU the ready scheduling context of the highest priority runs; equal ones
+ * take turns by budget; one with a period that has used its budget waits for the period's end.
  */
 #include "hv/sc.h"
 

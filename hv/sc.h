@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scheduling contexts: the right to run. Each belongs to one EC and one CPU. The time that an EC uses is charged to the
- * scheduling context at the root of the chain of calls.
+ * Scheduling contexts: the right to run. Each belongs to one EC and one CPU. The time that an EC
+ * uses is charged to the scheduling context at the root of the chain of calls.
  */
 #pragma once
 
@@ -22,10 +22,10 @@ struct sc_params {
 
 struct sc {
     struct object obj;
-    struct ec *ec; /* a reference */
+    struct ec *ec;    /* a reference */
     struct list link; /* ready queue, or the EC it is blocked on */
     struct timeout replenish;
-    struct spinlock lock; /* of next */
+    struct spinlock lock;       /* of next */
     struct sc_params now, next; /* next takes effect at the next replenishment */
     uint64_t left;              /* of the budget */
     uint64_t period_end;        /* TSC of the next replenishment, with a period */
@@ -47,8 +47,8 @@ void sc_make_ready(struct cpu *cpu, struct sc *sc);
 /* Change the parameters, at the next replenishment. Any CPU. */
 void sc_set(struct sc *sc, const struct sc_params *params);
 
-/* A preemption point: takes the interrupts that wait, then returns if nothing more urgent came up. The current EC's continuation
-   says where it goes on otherwise. */
+/* A preemption point: takes the interrupts that wait, then returns if nothing more urgent came up.
+   The current EC's continuation says where it goes on otherwise. */
 void sched_preemption_point(struct cpu *cpu);
 
 /* Charge the running scheduling context up to now. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Semaphores. Whoever takes a waiter off the queue, under the semaphore's lock, decides how its wait ends: an up, the deadline,
- * the end of the semaphore, or the end of the waiter.
+ * Semaphores. Whoever takes a waiter off the queue, under the semaphore's lock, decides how its
+ * wait ends: an up, the deadline, the end of the semaphore, or the end of the waiter.
  */
 #include "hv/sm.h"
 

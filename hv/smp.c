@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CPUs. Each gets an area of its own (cpu.h), mapped page by page so that overflows of its stacks fault. The others are started one after
- * the other, because they share the words through which their stack is handed over.
+ * CPUs. Each gets an area of its own (cpu.h), mapped page by page so that overflows of its stacks
+ * fault. The others are started one after the other, because they share the words through which
+ * their stack is handed over.
  */
 #include "hv/smp.h"
 
@@ -19,18 +20,18 @@
 #include "hv/x86/paging.h"
 #include "hv/x86/trap.h"
 
-#define TRAMPOLINE 0x8000u /* physical: below 640 KiB, used by no firmware once the kernel runs */
-#define START_WAIT_INIT 100u   /* part of a second to wait after INIT: 10 ms */
+#define TRAMPOLINE        0x8000u /* physical: below 640 KiB, used by no firmware once the kernel runs */
+#define START_WAIT_INIT   100u /* part of a second to wait after INIT: 10 ms */
 #define START_WAIT_ONLINE 5u   /* part of a second for a CPU to come up: 200 ms */
 
 #define CPUID_FEATURES 7u
 #define CPUID_EBX_SMEP (1u << 7)
 #define CPUID_EBX_SMAP (1u << 20)
 #define CPUID_ECX_UMIP (1u << 2)
-#define CR4_UMIP (1ull << 11)
-#define CR4_SMEP (1ull << 20)
-#define CR4_SMAP (1ull << 21)
-#define CR0_WP (1ull << 16)
+#define CR4_UMIP       (1ull << 11)
+#define CR4_SMEP       (1ull << 20)
+#define CR4_SMAP       (1ull << 21)
+#define CR0_WP         (1ull << 16)
 
 /* From ap.asm: the code to copy, and within it what to fill in. */
 extern uint8_t ap_start[], ap_end[];
@@ -51,7 +52,8 @@ uint64_t cpu_online_mask(void)
 
 struct cpu *cpu_create(unsigned id, uint32_t apic_id)
 {
-    static const uint32_t pages[] = {0, 0x1000, CPU_STACK_LOW, CPU_STACK_LOW + 0x1000, CPU_IST_LOW, CPU_IST_LOW + 0x1000};
+    static const uint32_t pages[] = {
+        0, 0x1000, CPU_STACK_LOW, CPU_STACK_LOW + 0x1000, CPU_IST_LOW, CPU_IST_LOW + 0x1000};
     struct cpu *cpu = cpu_by_id(id);
     for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
         void *page = pool_alloc();
@@ -112,7 +114,8 @@ static bool wait_online(const struct cpu *cpu, uint64_t ticks)
 
 static void *low_copy(void *symbol)
 {
-    return (void *)(TRAMPOLINE + (uint64_t)((uint8_t *)symbol - ap_start)); // NOLINT(performance-no-int-to-ptr)
+    return (void *)(TRAMPOLINE +
+                    (uint64_t)symbol - (uint64_t)ap_start); // NOLINT(performance-no-int-to-ptr)
 }
 
 static void start_one(uint32_t apic_id, uint64_t tsc_hz)
@@ -135,7 +138,7 @@ static void start_one(uint32_t apic_id, uint64_t tsc_hz)
 void smp_start(const struct acpi_cpus *cpus, uint64_t tsc_hz)
 {
     cpus_up = 1;
-    memcpy(low_copy(ap_start), ap_start, (size_t)(ap_end - ap_start));
+    memcpy(low_copy(ap_start), ap_start, (uint64_t)ap_end - (uint64_t)ap_start);
     uint64_t cr3 = paging_kernel_cr3();
     memcpy(low_copy(&ap_cr3), &cr3, sizeof(cr3));
     for (unsigned i = 1; i < cpus->count; i++) {

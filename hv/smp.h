@@ -8,8 +8,8 @@
 
 struct acpi_cpus;
 
-/* Start all CPUs of the list but the first; those that do not come up are left out with a warning. Needs
-   boot's identity mapping. tsc_hz: ticks a second, for its waits. */
+/* Start all CPUs of the list but the first; those that do not come up are left out with a warning.
+   Needs boot's identity mapping. tsc_hz: ticks a second, for its waits. */
 void smp_start(const struct acpi_cpus *cpus, uint64_t tsc_hz);
 
 /* Boot is over: the other CPUs may drop the identity mapping and idle. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spin locks. Interrupts are off in the kernel, so a holder is never interrupted; sections are short and bounded.
+ * Spin locks. Interrupts are off in the kernel, so a holder is never interrupted; sections are
+ * short and bounded.
  *
- * Order, outermost first: spaces_lock (spaces.h), quota.lock, pool lock. sm.lock and cpu.remote_lock are innermost
- * and are never held together with another lock, but for sm.lock before cpu.remote_lock.
+ * Order, outermost first: spaces_lock (spaces.h), quota.lock, pool lock. sm.lock and
+ * cpu.remote_lock are innermost and are never held together with another lock, but for sm.lock
+ * before cpu.remote_lock.
  */
 #pragma once
 

@@ -52,7 +52,8 @@ _Noreturn void syscall_continue(struct ec *ec)
 {
     ec->cont = syscall_restart;
     struct cpu *cpu = cpu_self();
-    /* A preemption point: take the interrupts that have come in, then go on where the scheduler says. */
+    /* A preemption point: take the interrupts that have come in, then go on where the scheduler
+     * says. */
     sched_preemption_point(cpu);
     ec_resume(ec);
 }

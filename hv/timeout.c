@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timeouts. The timer is programmed only when it has to fire earlier than it would; when the earliest timeout is
- * cancelled the timer fires once in vain, which is cheaper than programming it each time.
+ * Timeouts. The timer is programmed only when it has to fire earlier than it would; when the
+ * earliest timeout is cancelled the timer fires once in vain, which is cheaper than programming it
+ * each time.
  */
 #include "hv/timeout.h"
 

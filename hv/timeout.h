@@ -22,5 +22,6 @@ void timeout_cancel(struct cpu *cpu, struct timeout *t);
 /* Fire all that are due at `now`. */
 void timeout_run(struct cpu *cpu, uint64_t now);
 
-/* Program the timer for the first timeout or the end of the current budget, whichever is earlier. */
+/* Program the timer for the first timeout or the end of the current budget, whichever is earlier.
+ */
 void timeout_program(struct cpu *cpu);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scalars and addresses. The three kinds of addresses are structures, so that the compiler refuses to mix them.
+ * Scalars and addresses. The three kinds of addresses are structures, so that the compiler refuses
+ * to mix them.
  */
 #pragma once
 
@@ -21,8 +22,8 @@ typedef struct {
 } gva_t; /* host virtual address in a user address space */
 
 #define PAGE_SHIFT 12u
-#define PAGE_SIZE 4096u
-#define PAGE_MASK 4095ull
+#define PAGE_SIZE  4096u
+#define PAGE_MASK  4095ull
 
 static inline hpa_t hpa(uint64_t v)
 {

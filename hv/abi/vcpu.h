@@ -16,7 +16,7 @@
 
 #define BH_VCPU_STATE_SIZE 4096u
 
-/* Index into gpr[]: the order in which the exit stub pushes. */
+/* Index into gpr[]: the order in which the exit code pushes. */
 enum bh_gpr {
     BH_R15 = 0,
     BH_R14,

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nested page tables: the bits of EPT entries. Memory is write-back or uncached; the guest's PAT has its say on top, as
- * on a machine without a hypervisor (bit 6, ignore PAT, stays clear).
+ * Nested page tables: the bits of EPT entries. Memory is write-back or uncached; the guest's PAT
+ * has its say on top, as on a machine without a hypervisor (bit 6, ignore PAT, stays clear).
  */
 #include "hv/ept/ept.h"
 
-#define EPT_READ 1ull
-#define EPT_WRITE 2ull
+#define EPT_READ    1ull
+#define EPT_WRITE   2ull
 #define EPT_EXECUTE 4ull
 #define EPT_TYPE_WB (6ull << 3)
 #define EPT_TYPE_UC (0ull << 3)
-#define EPT_LARGE (1ull << 7)
+#define EPT_LARGE   (1ull << 7)
 
-#define EPTP_TYPE_WB 6ull
-#define EPTP_LEVELS_4 (3ull << 3)
+#define EPTP_TYPE_WB        6ull
+#define EPTP_LEVELS_4       (3ull << 3)
 #define EPTP_ACCESSED_DIRTY (1ull << 6)
 
 static bool use_accessed_dirty;

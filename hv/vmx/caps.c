@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VT-x capabilities. Each control is asked for with its reason; a processor that does not allow a needed one is refused by the
- * control's name.
+ * VT-x capabilities. Each control is asked for with its reason; a processor that does not allow a
+ * needed one is refused by the control's name.
  */
 #include "hv/vmx/caps.h"
 
@@ -13,22 +13,22 @@
 #define CPUID_ECX_VMX (1u << 5)
 
 #define FEATURE_CONTROL_LOCKED 1ull
-#define FEATURE_CONTROL_VMX 4ull
+#define FEATURE_CONTROL_VMX    4ull
 
-#define BASIC_REVISION 0x7FFFFFFFu
+#define BASIC_REVISION      0x7FFFFFFFu
 #define BASIC_TRUE_CONTROLS (1ull << 55)
 
-#define EPT_CAP_LEVELS_4 (1ull << 6)
-#define EPT_CAP_WB (1ull << 14)
-#define EPT_CAP_2M (1ull << 16)
-#define EPT_CAP_1G (1ull << 17)
-#define EPT_CAP_INVEPT (1ull << 20)
-#define EPT_CAP_AD (1ull << 21)
-#define EPT_CAP_INVEPT_SINGLE (1ull << 25)
-#define EPT_CAP_INVEPT_ALL (1ull << 26)
-#define EPT_CAP_INVVPID (1ull << 32)
+#define EPT_CAP_LEVELS_4       (1ull << 6)
+#define EPT_CAP_WB             (1ull << 14)
+#define EPT_CAP_2M             (1ull << 16)
+#define EPT_CAP_1G             (1ull << 17)
+#define EPT_CAP_INVEPT         (1ull << 20)
+#define EPT_CAP_AD             (1ull << 21)
+#define EPT_CAP_INVEPT_SINGLE  (1ull << 25)
+#define EPT_CAP_INVEPT_ALL     (1ull << 26)
+#define EPT_CAP_INVVPID        (1ull << 32)
 #define EPT_CAP_INVVPID_SINGLE (1ull << 41)
-#define EPT_CAP_INVVPID_ALL (1ull << 42)
+#define EPT_CAP_INVVPID_ALL    (1ull << 42)
 
 /* A set of controls: what must be, and what would be good to have. */
 struct wanted {
@@ -59,12 +59,13 @@ static bool feature_control(void)
 static const char *read_controls(struct vmx_caps *c, bool true_controls)
 {
     const struct wanted pin = {PIN_EXTERNAL_INTERRUPT | PIN_NMI, PIN_VIRTUAL_NMI};
-    /* Everything that a VMM emulates exits; CR8 does unless the TPR is shadowed; CR3 and INVLPG are the guest's, with EPT. */
+    /* Everything that a VMM emulates exits; CR8 does unless the TPR is shadowed; CR3 and INVLPG are
+     * the guest's, with EPT. */
     const struct wanted cpu = {CPU_TSC_OFFSET | CPU_HLT | CPU_IO | CPU_MSR_BITMAP | CPU_SECONDARY,
                                CPU_MWAIT | CPU_RDPMC | CPU_MONITOR | CPU_CR8_LOAD | CPU_CR8_STORE};
     const struct wanted cpu2 = {CPU2_EPT | CPU2_UNRESTRICTED, CPU2_VPID};
-    const struct wanted exit = {EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
-                                    EXIT_SAVE_PAT | EXIT_LOAD_PAT,
+    const struct wanted exit = {EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT |
+                                    EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_SAVE_PAT | EXIT_LOAD_PAT,
                                 0};
     const struct wanted entry = {ENTRY_LOAD_DEBUG | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT, 0};
     if (!combine(true_controls ? MSR_VMX_TRUE_PIN : MSR_VMX_PIN, pin, &c->pin)) {
@@ -88,7 +89,8 @@ static const char *read_controls(struct vmx_caps *c, bool true_controls)
 
 static const char *read_ept(struct vmx_caps *c)
 {
-    const uint64_t needed = EPT_CAP_LEVELS_4 | EPT_CAP_WB | EPT_CAP_2M | EPT_CAP_INVEPT | EPT_CAP_INVEPT_ALL;
+    const uint64_t needed =
+        EPT_CAP_LEVELS_4 | EPT_CAP_WB | EPT_CAP_2M | EPT_CAP_INVEPT | EPT_CAP_INVEPT_ALL;
     uint64_t cap = rdmsr(MSR_VMX_EPT_VPID);
     if ((cap & needed) != needed) {
         return "EPT with four levels, write-back, 2 MiB pages and INVEPT";
@@ -98,7 +100,8 @@ static const char *read_ept(struct vmx_caps *c)
     c->features |= (cap & EPT_CAP_1G) != 0 ? BH_VMX_EPT_1G : 0;
     c->features |= (cap & EPT_CAP_AD) != 0 ? BH_VMX_EPT_AD : 0;
     if ((c->cpu2 & CPU2_VPID) != 0) {
-        if ((cap & EPT_CAP_INVVPID) != 0 && (cap & (EPT_CAP_INVVPID_SINGLE | EPT_CAP_INVVPID_ALL)) != 0) {
+        if ((cap & EPT_CAP_INVVPID) != 0 &&
+            (cap & (EPT_CAP_INVVPID_SINGLE | EPT_CAP_INVVPID_ALL)) != 0) {
             c->features |= BH_VMX_VPID;
         } else {
             c->cpu2 &= ~CPU2_VPID;
@@ -113,7 +116,8 @@ const char *caps_read(struct vmx_caps *c)
         return "VT-x (CPUID.1:ECX.VMX)";
     }
     if (!feature_control()) {
-        return "VMX in IA32_FEATURE_CONTROL: the firmware has locked it off; switch on \"Intel Virtualization "
+        return "VMX in IA32_FEATURE_CONTROL: the firmware has locked it off; switch on \"Intel "
+               "Virtualization "
                "Technology\" in its setup";
     }
     uint64_t basic = rdmsr(MSR_VMX_BASIC);

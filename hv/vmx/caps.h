@@ -8,11 +8,11 @@
 #include "hv/types.h"
 
 struct vmx_caps {
-    uint32_t revision; /* of the VMCS */
+    uint32_t revision;                    /* of the VMCS */
     uint32_t pin, cpu, cpu2, exit, entry; /* control values */
-    uint64_t cr0_set, cr0_may; /* bits of CR0 that must be 1; that may be 1 */
-    uint64_t cr4_set, cr4_may; /* the same of CR4 */
-    uint32_t features;              /* BH_VMX_* */
+    uint64_t cr0_set, cr0_may;            /* bits of CR0 that must be 1; that may be 1 */
+    uint64_t cr4_set, cr4_may;            /* the same of CR4 */
+    uint32_t features;                    /* BH_VMX_* */
     bool invept_single, invvpid_single;
 };
 

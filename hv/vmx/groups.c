@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * State groups: a table of functions, one for each bit of an MTD. The state page is shared with the VMM, so each value is read from
- * it once and nothing in it is trusted: what could harm the kernel is made harmless here, the rest is checked by VM entry.
+ * State groups: a table of functions, one for each bit of an MTD. The state page is shared with the
+ * VMM, so each value is read from it once and nothing in it is trusted: what could harm the kernel
+ * is made harmless here, the rest is checked by VM entry.
  */
 #include "hv/cpu.h"
 #include "hv/ec.h"
@@ -12,14 +13,14 @@
 #include "hv/vmx/vmcs.h"
 #include "hv/x86/msr.h"
 
-#define CR0_PE (1ull << 0)
-#define CR0_ET (1ull << 4)
-#define CR0_NE (1ull << 5)
-#define CR0_NW (1ull << 29)
-#define CR0_CD (1ull << 30)
-#define CR0_PG (1ull << 31)
-#define CR4_VMXE (1ull << 13)
-#define DR_LOW 0xFFFFFFFFull
+#define CR0_PE     (1ull << 0)
+#define CR0_ET     (1ull << 4)
+#define CR0_NE     (1ull << 5)
+#define CR0_NW     (1ull << 29)
+#define CR0_CD     (1ull << 30)
+#define CR0_PG     (1ull << 31)
+#define CR4_VMXE   (1ull << 13)
+#define DR_LOW     0xFFFFFFFFull
 #define EFER_VALID (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
 static uint64_t canonical(uint64_t a)
@@ -130,7 +131,9 @@ static void write_window(struct vcpu *v, const struct bh_vcpu_state *s)
     uint32_t window = s->window;
     uint32_t controls = v->cpu_controls & ~(CPU_INTR_WINDOW | CPU_NMI_WINDOW);
     controls |= (window & BH_WINDOW_INTR) != 0 ? CPU_INTR_WINDOW : 0;
-    controls |= (window & BH_WINDOW_NMI) != 0 && (vcpu_caps()->pin & PIN_VIRTUAL_NMI) != 0 ? CPU_NMI_WINDOW : 0;
+    controls |= (window & BH_WINDOW_NMI) != 0 && (vcpu_caps()->pin & PIN_VIRTUAL_NMI) != 0
+                    ? CPU_NMI_WINDOW
+                    : 0;
     if (controls != v->cpu_controls) {
         v->cpu_controls = controls;
         vmwrite(VMCS_CPU_CONTROLS, controls);
@@ -354,19 +357,31 @@ struct group {
     void (*write)(struct vcpu *, const struct bh_vcpu_state *);
 };
 
-/* In the order of the bits of BH_MTD_*. Virtual-interrupt delivery (BH_MTD_APIC) is not offered: the group is empty. */
+/* In the order of the bits of BH_MTD_*. Virtual-interrupt delivery (BH_MTD_APIC) is not offered:
+ * the group is empty. */
 static const struct group group[BH_MTD_GROUPS] = {
-    {read_rip, write_rip},       {read_guest_rsp, write_rsp},
-    {read_rflags, write_rflags}, {read_qual, NULL},
-    {read_event, NULL},          {read_insn_info, NULL},
-    {read_int_state, write_int_state}, {NULL, write_inject},
-    {NULL, write_window},        {read_tsc, write_tsc},
-    {NULL, write_deadline},      {read_cr, write_cr},
-    {NULL, write_cr_own},        {read_debug, write_debug},
-    {read_efer, write_efer},     {read_sysenter, write_sysenter},
-    {read_syscall, write_syscall}, {read_xcr0, write_xcr0},
-    {read_csss, write_csss},     {read_segs, write_segs},
-    {read_ldtr_tr, write_ldtr_tr}, {read_tables, write_tables},
+    {read_rip, write_rip},
+    {read_guest_rsp, write_rsp},
+    {read_rflags, write_rflags},
+    {read_qual, NULL},
+    {read_event, NULL},
+    {read_insn_info, NULL},
+    {read_int_state, write_int_state},
+    {NULL, write_inject},
+    {NULL, write_window},
+    {read_tsc, write_tsc},
+    {NULL, write_deadline},
+    {read_cr, write_cr},
+    {NULL, write_cr_own},
+    {read_debug, write_debug},
+    {read_efer, write_efer},
+    {read_sysenter, write_sysenter},
+    {read_syscall, write_syscall},
+    {read_xcr0, write_xcr0},
+    {read_csss, write_csss},
+    {read_segs, write_segs},
+    {read_ldtr_tr, write_ldtr_tr},
+    {read_tables, write_tables},
     {NULL, NULL},
 };
 

@@ -11,8 +11,8 @@
 struct ec;
 struct cpu;
 
-/* Registers that a guest changes without an exit and that are not in the VMCS: they stay in the processor until another vCPU runs
-   on it, so an exit moves none of them. */
+/* Registers that a guest changes without an exit and that are not in the VMCS: they stay in the
+   processor until another vCPU runs on it, so an exit moves none of them. */
 struct vcpu_msrs {
     uint64_t star, lstar, cstar, fmask, kernel_gs_base;
     uint64_t dr[4], dr6;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMCS field encodings and control bits. Source: Intel SDM volume 3, appendix "Field Encoding in VMCS" and chapter "Virtual Machine
- * Control Structures".
+ * VMCS field encodings and control bits. Source: Intel SDM volume 3, appendix "Field Encoding in
+ * VMCS" and chapter "Virtual Machine Control Structures".
  */
 #pragma once
 
@@ -94,55 +94,55 @@ enum vmcs_field {
 
 /* Pin-based controls. */
 #define PIN_EXTERNAL_INTERRUPT (1u << 0)
-#define PIN_NMI (1u << 3)
-#define PIN_VIRTUAL_NMI (1u << 5)
+#define PIN_NMI                (1u << 3)
+#define PIN_VIRTUAL_NMI        (1u << 5)
 
 /* Processor-based controls. */
 #define CPU_INTR_WINDOW (1u << 2)
-#define CPU_TSC_OFFSET (1u << 3)
-#define CPU_HLT (1u << 7)
-#define CPU_MWAIT (1u << 10)
-#define CPU_RDPMC (1u << 11)
-#define CPU_CR8_LOAD (1u << 19)
-#define CPU_CR8_STORE (1u << 20)
-#define CPU_TPR_SHADOW (1u << 21)
-#define CPU_NMI_WINDOW (1u << 22)
-#define CPU_IO (1u << 24)
-#define CPU_MSR_BITMAP (1u << 28)
-#define CPU_MONITOR (1u << 29)
-#define CPU_SECONDARY (1u << 31)
+#define CPU_TSC_OFFSET  (1u << 3)
+#define CPU_HLT         (1u << 7)
+#define CPU_MWAIT       (1u << 10)
+#define CPU_RDPMC       (1u << 11)
+#define CPU_CR8_LOAD    (1u << 19)
+#define CPU_CR8_STORE   (1u << 20)
+#define CPU_TPR_SHADOW  (1u << 21)
+#define CPU_NMI_WINDOW  (1u << 22)
+#define CPU_IO          (1u << 24)
+#define CPU_MSR_BITMAP  (1u << 28)
+#define CPU_MONITOR     (1u << 29)
+#define CPU_SECONDARY   (1u << 31)
 
 /* Secondary controls. */
-#define CPU2_APIC_ACCESS (1u << 0)
-#define CPU2_EPT (1u << 1)
-#define CPU2_RDTSCP (1u << 3)
-#define CPU2_X2APIC (1u << 4)
-#define CPU2_VPID (1u << 5)
-#define CPU2_UNRESTRICTED (1u << 7)
+#define CPU2_APIC_ACCESS   (1u << 0)
+#define CPU2_EPT           (1u << 1)
+#define CPU2_RDTSCP        (1u << 3)
+#define CPU2_X2APIC        (1u << 4)
+#define CPU2_VPID          (1u << 5)
+#define CPU2_UNRESTRICTED  (1u << 7)
 #define CPU2_APIC_REGISTER (1u << 8)
-#define CPU2_VID (1u << 9)
-#define CPU2_INVPCID (1u << 12)
+#define CPU2_VID           (1u << 9)
+#define CPU2_INVPCID       (1u << 12)
 
 /* Exit and entry controls. */
-#define EXIT_SAVE_DEBUG (1u << 2)
-#define EXIT_HOST_64 (1u << 9)
+#define EXIT_SAVE_DEBUG    (1u << 2)
+#define EXIT_HOST_64       (1u << 9)
 #define EXIT_ACK_INTERRUPT (1u << 15)
-#define EXIT_SAVE_PAT (1u << 18)
-#define EXIT_LOAD_PAT (1u << 19)
-#define EXIT_SAVE_EFER (1u << 20)
-#define EXIT_LOAD_EFER (1u << 21)
-#define ENTRY_LOAD_DEBUG (1u << 2)
-#define ENTRY_GUEST_64 (1u << 9)
-#define ENTRY_LOAD_PAT (1u << 14)
-#define ENTRY_LOAD_EFER (1u << 15)
+#define EXIT_SAVE_PAT      (1u << 18)
+#define EXIT_LOAD_PAT      (1u << 19)
+#define EXIT_SAVE_EFER     (1u << 20)
+#define EXIT_LOAD_EFER     (1u << 21)
+#define ENTRY_LOAD_DEBUG   (1u << 2)
+#define ENTRY_GUEST_64     (1u << 9)
+#define ENTRY_LOAD_PAT     (1u << 14)
+#define ENTRY_LOAD_EFER    (1u << 15)
 
 /* Basic exit reasons that the kernel keeps; bit 31 of the reason: VM-entry failure. */
-#define EXIT_REASON_EXCEPTION_NMI 0u
+#define EXIT_REASON_EXCEPTION_NMI      0u
 #define EXIT_REASON_EXTERNAL_INTERRUPT 1u
-#define EXIT_REASON_BASIC 0xFFFFu
+#define EXIT_REASON_BASIC              0xFFFFu
 
 /* Interruption information. */
-#define INTR_INFO_VECTOR 0xFFu
-#define INTR_INFO_TYPE (7u << 8)
+#define INTR_INFO_VECTOR   0xFFu
+#define INTR_INFO_TYPE     (7u << 8)
 #define INTR_INFO_TYPE_NMI (2u << 8)
-#define INTR_INFO_VALID (1u << 31)
+#define INTR_INFO_VALID    (1u << 31)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vCPUs: VMX operation, creation, loading, entry and exit. The hot path is vmx_exit, vmx_reply and vmx_resume; its rules: no lock, no
- * allocation, no search, and no model-specific register is touched.
+ * vCPUs: VMX operation, creation, loading, entry and exit. The hot path is vmx_exit, vmx_reply and
+ * vmx_resume; its rules: no lock, no allocation, no search, and no model-specific register is
+ * touched.
  */
 #include "hv/vmx/vmx.h"
 
@@ -24,20 +25,21 @@
 #include "hv/x86/msr.h"
 #include "hv/x86/trap.h"
 
-#define INVEPT_SINGLE 1u
-#define INVEPT_ALL 2u
+#define INVEPT_SINGLE  1u
+#define INVEPT_ALL     2u
 #define INVVPID_SINGLE 1u
-#define INVVPID_ALL 2u
-#define VPIDS 256u
-#define CR0_TS (1ull << 3)
-#define CR4_VMXE (1ull << 13)
-#define EXCEPTION_DB (1u << 1)
-#define EXCEPTION_AC (1u << 17) /* with #DB: a guest could loop in their delivery and never reach an interrupt */
-#define EXCEPTION_MC (1u << 18)
-#define VECTOR_MC 18u
-#define ACTIVITY_HLT 1u
+#define INVVPID_ALL    2u
+#define VPIDS          256u
+#define CR0_TS         (1ull << 3)
+#define CR4_VMXE       (1ull << 13)
+#define EXCEPTION_DB   (1u << 1)
+#define EXCEPTION_AC \
+    (1u << 17) /* with #DB: a guest could loop in their delivery and never reach an interrupt */
+#define EXCEPTION_MC  (1u << 18)
+#define VECTOR_MC     18u
+#define ACTIVITY_HLT  1u
 #define ENTRY_FAILURE (1u << 31)
-#define LINK_NONE UINT64_MAX
+#define LINK_NONE     UINT64_MAX
 
 static struct vmx_caps caps;
 static uint8_t msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
@@ -52,8 +54,9 @@ uint32_t vmx_features(void)
     return caps.features;
 }
 
-/* MSRs that guests read and write without an exit: those whose values the VMCS or vcpu_load keep apart. The bitmap has a quarter each
-   for reads and writes of MSRs 0 .. 1FFFh and C0000000h .. (Intel SDM volume 3, "MSR-Bitmap Address"). */
+/* MSRs that guests read and write without an exit: those whose values the VMCS or vcpu_load keep
+   apart. The bitmap has a quarter each for reads and writes of MSRs 0 .. 1FFFh and C0000000h ..
+   (Intel SDM volume 3, "MSR-Bitmap Address"). */
 static void pass_msr(uint32_t msr, bool write)
 {
     uint32_t bit = msr & 0x1FFF;
@@ -64,8 +67,9 @@ static void pass_msr(uint32_t msr, bool write)
 static void init_msr_bitmap(void)
 {
     static const uint32_t pass[] = {
-        MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,     MSR_STAR,    MSR_LSTAR,
-        MSR_CSTAR,       MSR_FMASK,        MSR_FS_BASE,      MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+        MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,   MSR_PAT,
+        MSR_STAR,        MSR_LSTAR,        MSR_CSTAR,          MSR_FMASK,
+        MSR_FS_BASE,     MSR_GS_BASE,      MSR_KERNEL_GS_BASE,
     };
     memset(msr_bitmap, 0xFF, sizeof(msr_bitmap));
     for (unsigned i = 0; i < ARRAY_SIZE(pass); i++) {
@@ -237,7 +241,8 @@ static void init_controls(struct cpu *cpu, struct vcpu *v)
         cpu2 &= ~CPU2_VPID;
     } else {
         vmwrite(VMCS_VPID, v->vpid);
-        invvpid(caps.invvpid_single ? INVVPID_SINGLE : INVVPID_ALL, caps.invvpid_single ? v->vpid : 0);
+        invvpid(caps.invvpid_single ? INVVPID_SINGLE : INVVPID_ALL,
+                caps.invvpid_single ? v->vpid : 0);
     }
     v->cpu_controls = caps.cpu;
     vmwrite(VMCS_PIN_CONTROLS, caps.pin);
@@ -310,7 +315,8 @@ static _Noreturn void handle_hazard(struct ec *ec)
     uint32_t hazard = __atomic_load_n(&ec->hazard, __ATOMIC_ACQUIRE);
     uint32_t one = (hazard & HAZARD_RECALL) != 0 ? HAZARD_RECALL : HAZARD_DEADLINE;
     __atomic_fetch_and(&ec->hazard, ~one, __ATOMIC_ACQ_REL);
-    /* An injection that has not happened yet stays in the VMCS and happens at the next entry, unless the VMM writes another. */
+    /* An injection that has not happened yet stays in the VMCS and happens at the next entry,
+     * unless the VMM writes another. */
     send(ec, one == HAZARD_RECALL ? BH_EXIT_RECALL : BH_EXIT_DEADLINE);
 }
 
@@ -359,7 +365,8 @@ _Noreturn void vmx_exit(struct cpu *cpu)
     v->state->cr2 = read_cr2();
     if (__builtin_expect(reason <= EXIT_REASON_EXTERNAL_INTERRUPT, 0)) {
         uint32_t info = (uint32_t)vmread(VMCS_EXIT_INTR_INFO);
-        if (reason == EXIT_REASON_EXTERNAL_INTERRUPT || (info & INTR_INFO_TYPE) == INTR_INFO_TYPE_NMI) {
+        if (reason == EXIT_REASON_EXTERNAL_INTERRUPT ||
+            (info & INTR_INFO_TYPE) == INTR_INFO_TYPE_NMI) {
             interrupted(cpu, ec, info);
         }
         if ((info & INTR_INFO_VECTOR) == VECTOR_MC) {

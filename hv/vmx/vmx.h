@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The processor's virtualization, as the rest of the kernel sees it: create a vCPU, enter it, exits, state groups, flush. All VT-x names
- * stay behind this header.
+ * The processor's virtualization, as the rest of the kernel sees it: create a vCPU, enter it,
+ * exits, state groups, flush. All VT-x names stay behind this header.
  */
 #pragma once
 
@@ -10,7 +10,8 @@
 struct cpu;
 struct ec;
 
-/* Boot CPU, early: is everything there that Bulkhead needs? NULL, or the name of what is missing. */
+/* Boot CPU, early: is everything there that Bulkhead needs? NULL, or the name of what is missing.
+ */
 const char *vmx_missing(void);
 
 /* BH_VMX_* in use. */

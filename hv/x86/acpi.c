@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading the MADT. Tables are read in place, through the identity mapping of the low 4 GiB that boot has made; what lies above, or
- * is longer than it may be, is ignored with a warning.
+ * Reading the MADT. Tables are read in place, through the identity mapping of the low 4 GiB that
+ * boot has made; what lies above, or is longer than it may be, is ignored with a warning.
  */
 #include "hv/x86/acpi.h"
 
@@ -11,12 +11,12 @@
 #include "hv/x86/lapic.h"
 
 #define IDENTITY_END 0x100000000ull
-#define TABLE_MAX 0x100000u
-#define RSDP_LENGTH 20u
-#define BIOS_START 0xE0000u
-#define BIOS_END 0x100000u
+#define TABLE_MAX    0x100000u
+#define RSDP_LENGTH  20u
+#define BIOS_START   0xE0000u
+#define BIOS_END     0x100000u
 #define EBDA_POINTER 0x40Eu
-#define EBDA_SEARCH 1024u
+#define EBDA_SEARCH  1024u
 
 struct rsdp {
     char signature[8];
@@ -40,12 +40,12 @@ struct madt {
     uint32_t flags;
 } __attribute__((packed));
 
-#define MADT_LAPIC 0u
-#define MADT_IOAPIC 1u
-#define MADT_OVERRIDE 2u
-#define MADT_X2APIC 9u
-#define LAPIC_ENABLED 1u
-#define OVERRIDE_LOW 3u
+#define MADT_LAPIC     0u
+#define MADT_IOAPIC    1u
+#define MADT_OVERRIDE  2u
+#define MADT_X2APIC    9u
+#define LAPIC_ENABLED  1u
+#define OVERRIDE_LOW   3u
 #define OVERRIDE_LEVEL 0xCu
 
 static const void *at(uint64_t physical)
@@ -128,7 +128,8 @@ static void add_cpu(struct acpi_cpus *cpus, uint32_t apic_id, uint32_t flags)
         return;
     }
     if (cpus->count == ARRAY_SIZE(cpus->apic_id)) {
-        log_line("[cpu 0] warn: CPU with APIC id %u not used: only %u are supported", apic_id, cpus->count);
+        log_line("[cpu 0] warn: CPU with APIC id %u not used: only %u are supported", apic_id,
+                 cpus->count);
         return;
     }
     cpus->apic_id[cpus->count++] = apic_id;
@@ -138,7 +139,8 @@ static void add_override(struct acpi_cpus *cpus, uint8_t isa, uint32_t gsi, unsi
 {
     if (isa < ARRAY_SIZE(cpus->isa_gsi)) {
         cpus->isa_gsi[isa] = gsi;
-        ioapic_set_mode(gsi, (flags & OVERRIDE_LEVEL) == OVERRIDE_LEVEL, (flags & OVERRIDE_LOW) == OVERRIDE_LOW);
+        ioapic_set_mode(gsi, (flags & OVERRIDE_LEVEL) == OVERRIDE_LEVEL,
+                        (flags & OVERRIDE_LOW) == OVERRIDE_LOW);
     }
 }
 

@@ -132,10 +132,10 @@ ist_common:
     mov rsp, [rdi + EC_STACK]
     call trap_user
 
-; 256 stubs of 16 bytes: the vector, and an error code where the processor pushes none.
+; 256 entries of 16 bytes: the vector, and an error code where the processor pushes none.
 align 16
-global entry_stubs
-entry_stubs:
+global entry_table
+entry_table:
 %assign v 0
 %rep 256
 align 16

@@ -10,10 +10,10 @@
 #include "hv/x86/paging.h"
 
 #define DESCRIPTOR_CODE64 0x00209A0000000000ull
-#define DESCRIPTOR_DATA 0x0000920000000000ull
-#define DESCRIPTOR_USER 0x0000600000000000ull /* DPL 3 */
-#define DESCRIPTOR_TSS 0x0000890000000000ull
-#define GDT_LIMIT 0xFFFu
+#define DESCRIPTOR_DATA   0x0000920000000000ull
+#define DESCRIPTOR_USER   0x0000600000000000ull /* DPL 3 */
+#define DESCRIPTOR_TSS    0x0000890000000000ull
+#define GDT_LIMIT         0xFFFu
 
 static uint64_t *gdt(void)
 {
@@ -34,7 +34,8 @@ void gdt_load(unsigned cpu, const struct tss *tss)
 {
     uint64_t base = (uint64_t)tss;
     uint64_t *d = &gdt()[gdt_tss_selector(cpu) / 8];
-    d[0] = DESCRIPTOR_TSS | (sizeof(*tss) - 1) | (base & 0xFFFFFF) << 16 | (base >> 24 & 0xFF) << 56;
+    d[0] =
+        DESCRIPTOR_TSS | (sizeof(*tss) - 1) | (base & 0xFFFFFF) << 16 | (base >> 24 & 0xFF) << 56;
     d[1] = base >> 32;
     struct table_register r = {GDT_LIMIT, GDT_VMA};
     lgdt(&r);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The GDT: one page for all CPUs, with a TSS descriptor for each. VM exits set its limit to 64 KiB, so the 15 pages behind it are
- * never mapped (memlayout.h). SYSENTER and SYSEXIT fix the order of the first descriptors (Intel SDM volume 2, "SYSEXIT").
+ * The GDT: one page for all CPUs, with a TSS descriptor for each. VM exits set its limit to 64 KiB,
+ * so the 15 pages behind it are never mapped (memlayout.h). SYSENTER and SYSEXIT fix the order of
+ * the first descriptors (Intel SDM volume 2, "SYSEXIT").
  */
 #pragma once
 
@@ -9,9 +10,9 @@
 
 #define GDT_KERNEL_CODE 0x08u
 #define GDT_KERNEL_DATA 0x10u
-#define GDT_USER_CODE 0x2Bu /* SYSEXIT: SYSENTER_CS + 32, privilege 3 */
-#define GDT_USER_DATA 0x33u /* SYSENTER_CS + 40 */
-#define GDT_TSS 0x38u       /* 16 bytes each */
+#define GDT_USER_CODE   0x2Bu /* SYSEXIT: SYSENTER_CS + 32, privilege 3 */
+#define GDT_USER_DATA   0x33u /* SYSENTER_CS + 40 */
+#define GDT_TSS         0x38u /* 16 bytes each */
 
 struct tss;
 

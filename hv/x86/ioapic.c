@@ -11,23 +11,23 @@
 #include "hv/x86/paging.h"
 #include "hv/x86/vectors.h"
 
-#define IOAPICS 8u
-#define PINS 176u
-#define WINDOW 4u /* 32-bit registers from the index register */
-#define REG_VERSION 1u
-#define REG_PIN 0x10u
-#define PIN_MASKED (1u << 16)
-#define PIN_LEVEL (1u << 15)
-#define PIN_LOW (1u << 13)
+#define IOAPICS           8u
+#define PINS              176u
+#define WINDOW            4u /* 32-bit registers from the index register */
+#define REG_VERSION       1u
+#define REG_PIN           0x10u
+#define PIN_MASKED        (1u << 16)
+#define PIN_LEVEL         (1u << 15)
+#define PIN_LOW           (1u << 13)
 #define DESTINATION_SHIFT 24u
 
-#define PIC_MASTER 0x20u
-#define PIC_SLAVE 0xA0u
-#define PIC_ICW1 0x11u /* initialize, ICW4 follows */
+#define PIC_MASTER      0x20u
+#define PIC_SLAVE       0xA0u
+#define PIC_ICW1        0x11u /* initialize, ICW4 follows */
 #define PIC_ICW3_MASTER 4u
-#define PIC_ICW3_SLAVE 2u
-#define PIC_ICW4 1u
-#define PIC_ALL 0xFFu
+#define PIC_ICW3_SLAVE  2u
+#define PIC_ICW4        1u
+#define PIC_ALL         0xFFu
 
 struct ioapic {
     volatile uint32_t *mmio;

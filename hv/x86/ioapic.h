@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IOAPICs. Pins are numbered through all of them as global system interrupts. Source: Intel 82093AA datasheet.
+ * IOAPICs. Pins are numbered through all of them as global system interrupts. Source: Intel 82093AA
+ * datasheet.
  */
 #pragma once
 

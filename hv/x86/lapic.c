@@ -12,11 +12,11 @@
 #include "hv/x86/tsc.h"
 #include "hv/x86/vectors.h"
 
-#define CPUID_ECX_X2APIC (1u << 21)
+#define CPUID_ECX_X2APIC   (1u << 21)
 #define CPUID_ECX_DEADLINE (1u << 24)
-#define BASE_ENABLE (1ull << 11)
-#define BASE_X2APIC (1ull << 10)
-#define BASE_ADDRESS 0x000FFFFFFFFFF000ull
+#define BASE_ENABLE        (1ull << 11)
+#define BASE_X2APIC        (1ull << 10)
+#define BASE_ADDRESS       0x000FFFFFFFFFF000ull
 
 enum apic_register {
     APIC_ID = 0x02,
@@ -36,16 +36,16 @@ enum apic_register {
     APIC_TIMER_DIVIDE = 0x3E
 };
 
-#define SVR_ENABLE 0x100u
-#define LVT_MASKED 0x10000u
-#define LVT_NMI 0x400u
-#define LVT_DEADLINE 0x40000u
-#define ICR_INIT 0x500u
-#define ICR_STARTUP 0x600u
-#define ICR_ASSERT 0x4000u
-#define ICR_PENDING 0x1000u
-#define DIVIDE_BY_1 0xBu
-#define COUNT_MAX 0xFFFFFFFFull
+#define SVR_ENABLE        0x100u
+#define LVT_MASKED        0x10000u
+#define LVT_NMI           0x400u
+#define LVT_DEADLINE      0x40000u
+#define ICR_INIT          0x500u
+#define ICR_STARTUP       0x600u
+#define ICR_ASSERT        0x4000u
+#define ICR_PENDING       0x1000u
+#define DIVIDE_BY_1       0xBu
+#define COUNT_MAX         0xFFFFFFFFull
 #define CALIBRATE_DIVISOR 200u /* of a second */
 
 static bool x2apic, use_deadline;
@@ -53,7 +53,8 @@ static uint64_t timer_hz, tsc_frequency;
 
 static volatile uint32_t *mmio(enum apic_register r)
 {
-    return (volatile uint32_t *)(MMIO_VMA + ((uint64_t)r << 4)); // NOLINT(performance-no-int-to-ptr)
+    return (volatile uint32_t *)(MMIO_VMA +
+                                 ((uint64_t)r << 4)); // NOLINT(performance-no-int-to-ptr)
 }
 
 static uint32_t apic_read(enum apic_register r)
@@ -141,7 +142,10 @@ void lapic_eoi(void)
 static void send(uint32_t apic_id, uint32_t command)
 {
     if (x2apic) {
-        __asm__ volatile("mfence; lfence" : : : "memory"); /* WRMSR to the x2APIC does not order earlier stores */
+        __asm__ volatile("mfence; lfence"
+                         :
+                         :
+                         : "memory"); /* WRMSR to the x2APIC does not order earlier stores */
         wrmsr(MSR_X2APIC + APIC_ICR, (uint64_t)apic_id << 32 | command);
         return;
     }
@@ -176,5 +180,7 @@ void lapic_timer(uint64_t deadline)
     uint64_t now = rdtsc();
     uint64_t ticks = deadline > now ? deadline - now : 0;
     uint64_t count = ticks > tsc_frequency ? timer_hz : tsc_scale(ticks, timer_hz, tsc_frequency);
-    apic_write(APIC_TIMER_COUNT, count == 0 ? 1 : count > COUNT_MAX ? (uint32_t)COUNT_MAX : (uint32_t)count);
+    apic_write(APIC_TIMER_COUNT, count == 0          ? 1
+                                 : count > COUNT_MAX ? (uint32_t)COUNT_MAX
+                                                     : (uint32_t)count);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC: x2APIC where present, else xAPIC; the timer by TSC deadline where present, else one-shot.
- * Source: Intel SDM volume 3, "Advanced Programmable Interrupt Controller (APIC)".
+ * The local APIC: x2APIC where present, else xAPIC; the timer by TSC deadline where present, else
+ * one-shot. Source: Intel SDM volume 3, "Advanced Programmable Interrupt Controller (APIC)".
  */
 #pragma once
 
@@ -24,7 +24,8 @@ void lapic_ipi(uint32_t apic_id, unsigned vector);
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, unsigned page);
 
-/* Interrupt VECTOR_TIMER at TSC `deadline`, at once if it has passed; a one-shot timer may be early. */
+/* Interrupt VECTOR_TIMER at TSC `deadline`, at once if it has passed; a one-shot timer may be
+ * early. */
 void lapic_timer(uint64_t deadline);
 
 /* Physical address of the registers. */

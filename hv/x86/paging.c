@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host's page tables. The kernel's image is mapped page by page with the rights of its sections, the pool with large
- * pages; nothing else of the machine's memory is mapped in the kernel.
+ * The host's page tables. The kernel's image is mapped page by page with the rights of its
+ * sections, the pool with large pages; nothing else of the machine's memory is mapped in the
+ * kernel.
  */
 #include "hv/x86/paging.h"
 
@@ -11,16 +12,16 @@
 #include "hv/quota.h"
 #include "hv/x86/asm.h"
 
-#define PTE_P 1ull
-#define PTE_W 2ull
-#define PTE_U 4ull
-#define PTE_PWT 8ull
-#define PTE_PCD 0x10ull
+#define PTE_P     1ull
+#define PTE_W     2ull
+#define PTE_U     4ull
+#define PTE_PWT   8ull
+#define PTE_PCD   0x10ull
 #define PTE_LARGE 0x80ull
-#define PTE_NX (1ull << 63)
+#define PTE_NX    (1ull << 63)
 
 #define CPUID_EXTENDED_FEATURES 0x80000001u
-#define CPUID_EDX_PAGE_1G (1u << 26)
+#define CPUID_EDX_PAGE_1G       (1u << 26)
 
 /* From the link map. */
 extern char image_text[], image_rodata[], image_data[], image_end[];
@@ -88,7 +89,8 @@ void paging_map_pool(hpa_t base, uint64_t size)
 {
     const uint64_t large = 2ull << 20;
     for (uint64_t o = 0; o < size; o += large) {
-        boot_pd_high[(POOL_VMA - KERNEL_VMA + o) / large] = (base.v + o) | PTE_P | PTE_W | PTE_LARGE;
+        boot_pd_high[(POOL_VMA - KERNEL_VMA + o) / large] =
+            (base.v + o) | PTE_P | PTE_W | PTE_LARGE;
     }
     write_cr3(read_cr3());
 }
@@ -108,7 +110,8 @@ void paging_init(hpa_t pool_base, uint64_t pool_size)
     for (uint64_t a = 0xB8000; a < 0xBA000; a += PAGE_SIZE) {
         map_kernel_range(KERNEL_VMA + a, hpa(a), PAGE_SIZE, PTAB_R | PTAB_W | PTAB_UNCACHED);
     }
-    const uint64_t *boot_pml4 = (const uint64_t *)(KERNEL_VMA + read_cr3()); // NOLINT(performance-no-int-to-ptr)
+    const uint64_t *boot_pml4 =
+        (const uint64_t *)(KERNEL_VMA + read_cr3()); // NOLINT(performance-no-int-to-ptr)
     kernel_pml4[0] = boot_pml4[0];
     write_cr3(paging_kernel_cr3());
 }

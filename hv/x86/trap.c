@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Exceptions and interrupts. Gates of NMI, #DB, #DF and #MC switch to stacks of their own: #DB because SYSENTER with RFLAGS.TF set
- * raises it on the first instruction of the kernel.
+ * Exceptions and interrupts. Gates of NMI, #DB, #DF and #MC switch to stacks of their own: #DB
+ * because SYSENTER with RFLAGS.TF set raises it on the first instruction of the kernel.
  */
 #include "hv/x86/trap.h"
 
@@ -19,16 +19,16 @@
 #include "hv/x86/msr.h"
 #include "hv/x86/vectors.h"
 
-#define GATES 256u
+#define GATES          256u
 #define GATE_INTERRUPT 0x8E00u
-#define GATE_USER 0x6000u /* DPL 3: INT3 and INTO */
-#define STUB_SIZE 16u     /* bytes of a stub in entry.asm */
-#define RFLAGS_TF 0x100ull
+#define GATE_USER      0x6000u /* DPL 3: INT3 and INTO */
+#define ENTRY_SIZE     16u     /* bytes of an entry in entry.asm */
+#define RFLAGS_TF      0x100ull
 
 #define IST_NMI 1u
-#define IST_DB 2u
-#define IST_DF 3u
-#define IST_MC 4u
+#define IST_DB  2u
+#define IST_DF  3u
+#define IST_MC  4u
 
 struct gate {
     uint16_t offset_low, selector;
@@ -38,7 +38,7 @@ struct gate {
 
 static struct gate idt[GATES] __attribute__((aligned(4096)));
 
-extern char entry_stubs[], entry_sysenter[];
+extern char entry_table[], entry_sysenter[];
 
 static unsigned ist_of(unsigned vector)
 {
@@ -59,10 +59,10 @@ static unsigned ist_of(unsigned vector)
 void trap_init(void)
 {
     for (unsigned v = 0; v < GATES; v++) {
-        uint64_t stub = (uint64_t)entry_stubs + v * STUB_SIZE;
+        uint64_t entry = (uint64_t)entry_table + v * ENTRY_SIZE;
         unsigned flags = GATE_INTERRUPT | ist_of(v) | (v == 3 || v == 4 ? GATE_USER : 0);
-        idt[v] = (struct gate){(uint16_t)stub,         GDT_KERNEL_CODE,        (uint16_t)flags,
-                               (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0};
+        idt[v] = (struct gate){(uint16_t)entry,         GDT_KERNEL_CODE,         (uint16_t)flags,
+                               (uint16_t)(entry >> 16), (uint32_t)(entry >> 32), 0};
     }
 }
 
@@ -170,8 +170,8 @@ _Noreturn void trap_user(struct ec *ec)
 
 static _Noreturn void die(const struct cpu *cpu, const struct regs *r)
 {
-    panic("CPU %u: exception %lu in the kernel, error %lx, RIP %lx, RSP %lx, CR2 %lx, RDI %lx", cpu->id, r->vector,
-          r->error, r->rip, r->rsp, read_cr2(), r->rdi);
+    panic("CPU %u: exception %lu in the kernel, error %lx, RIP %lx, RSP %lx, CR2 %lx, RDI %lx",
+          cpu->id, r->vector, r->error, r->rip, r->rsp, read_cr2(), r->rdi);
 }
 
 void trap_kernel(struct regs *r)

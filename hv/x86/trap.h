@@ -23,13 +23,14 @@ uint64_t trap_sysenter(void);
 void trap_interrupt(struct cpu *cpu, unsigned vector);
 void trap_nmi(struct cpu *cpu);
 
-/* A preemption point: take the interrupts that wait. The current EC's continuation says where to go on; comes back only if none
-   came. */
+/* A preemption point: take the interrupts that wait. The current EC's continuation says where to go
+   on; comes back only if none came. */
 void trap_window(void);
 
 /* From entry.asm: the current thread has trapped; its registers are saved. */
 _Noreturn void trap_user(struct ec *ec);
-/* A trap in the kernel: NMI and #DB return, interrupts at a preemption point or when idle do not, anything else is the end. */
+/* A trap in the kernel: NMI and #DB return, interrupts at a preemption point or when idle do not,
+ * anything else is the end. */
 void trap_kernel(struct regs *r);
 /* A trap on an interrupt stack: NULL, or the current thread, which then continues in trap_user. */
 struct ec *trap_ist(struct regs *r);

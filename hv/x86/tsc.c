@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The frequency of the time-stamp counter. The 8254's channel 2 is used as a stop watch, by its gate and output in port 61h; it
- * raises no interrupt.
+ * The frequency of the time-stamp counter. The 8254's channel 2 is used as a stop watch, by its
+ * gate and output in port 61h; it raises no interrupt.
  */
 #include "hv/x86/tsc.h"
 
 #include "hv/x86/asm.h"
 
-#define CPUID_TSC 0x15u
-#define PIT_HZ 1193182u
-#define PIT_CHANNEL_2 0x42u
-#define PIT_COMMAND 0x43u
-#define PIT_MODE_0 0xB0u /* channel 2, both bytes, mode 0 */
-#define PORT_61 0x61u
-#define PORT_61_GATE 1u
+#define CPUID_TSC       0x15u
+#define PIT_HZ          1193182u
+#define PIT_CHANNEL_2   0x42u
+#define PIT_COMMAND     0x43u
+#define PIT_MODE_0      0xB0u /* channel 2, both bytes, mode 0 */
+#define PORT_61         0x61u
+#define PORT_61_GATE    1u
 #define PORT_61_SPEAKER 2u
-#define PORT_61_OUT 0x20u
-#define MEASURE_COUNT (PIT_HZ / 100u) /* 10 ms */
-#define MEASURE_SPIN 100000000u
+#define PORT_61_OUT     0x20u
+#define MEASURE_COUNT   (PIT_HZ / 100u) /* 10 ms */
+#define MEASURE_SPIN    100000000u
 
 uint64_t tsc_scale(uint64_t a, uint64_t b, uint64_t c)
 {

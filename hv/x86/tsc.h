@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-/* Ticks a second: from CPUID leaf 15H where it is complete, else measured against the 8254. Boot CPU, once. */
+/* Ticks a second: from CPUID leaf 15H where it is complete, else measured against the 8254. Boot
+ * CPU, once. */
 uint64_t tsc_measure(void);
 
 /* a * b / c without overflow in between, for a result below 2^64. */
