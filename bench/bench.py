@@ -107,9 +107,10 @@ class Bochs(machine.Machine):
 
     def physical(self, address, count):
         """64-bit words of physical memory of a stopped machine."""
-        text = self.command(f"xp /{count}gx {address:#x}")
-        return [int(word, 16) for line in text.splitlines() if "bogus" in line
-                for word in re.findall(r"0x([0-9a-f]{16})\b", line.partition(":")[2])]
+        text = self.command(f"xp /{2 * count}wx {address:#x}")  # `g` shows only 32 bits
+        halves = [int(half, 16) for line in text.splitlines() if "<bogus" in line
+                  for half in re.findall(r"0x([0-9a-f]{8})\b", line.partition(">:")[2])]
+        return [low | high << 32 for low, high in zip(halves[::2], halves[1::2])]
 
 
 @contextlib.contextmanager
@@ -129,7 +130,7 @@ def booted(conf=None, root=image.ROOT_TASK, command_line="", **kwargs):
             yield running
 
 
-def exits_conf(name="exits", cmdline=""):
+def exits_conf(name="exits", cmdline="measure"):
     """A configuration of one VM with the guest bench/exits.c."""
     return EXITS_CONF.format(name=name, kernel=image.in_tree(EXITS), cmdline=cmdline)
 

@@ -10,6 +10,7 @@
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define LOOP_TURNS   20000000u
@@ -95,7 +96,7 @@ int main(void)
            (unsigned long long)boot, (unsigned long long)loop_ticks, (unsigned long long)call_ticks,
            (unsigned long long)map_ticks, (unsigned long long)pipe_ticks);
     fflush(stdout);
-    sync();
+    tcdrain(STDOUT_FILENO); /* a machine that is off sends no more */
     reboot(RB_POWER_OFF);
     return 0;
 }

@@ -4,6 +4,7 @@
  * only another thread of the same domain that takes the selector in between can still make
  * cap_insert refuse, and then the object goes at once.
  */
+#include "hv/abi/info.h"
 #include "hv/cap.h"
 #include "hv/cpu.h"
 #include "hv/mapping.h"
@@ -12,6 +13,7 @@
 #include "hv/sc.h"
 #include "hv/sm.h"
 #include "hv/syscall.h"
+#include "hv/vmx/vmx.h"
 
 #define SELECTOR_MASK      0xFFFFFFFFull
 #define SC_PRIORITY_SHIFT  32u
@@ -97,6 +99,9 @@ static enum bh_status decode_ec(struct ec *ec, bool vcpu, struct ec_params *p)
         p->vapic = r->r8;
         if (p->vapic != 0 && !page_address(p->vapic)) {
             return BH_ERR_RANGE;
+        }
+        if (p->vapic != 0 && (vmx_features() & BH_VMX_VID) == 0) {
+            return BH_ERR_UNSUPPORTED;
         }
     } else {
         p->rip = r->r8;

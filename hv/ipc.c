@@ -9,6 +9,7 @@
 
 #include "hv/cap.h"
 #include "hv/lib.h"
+#include "hv/log.h"
 #include "hv/mapping.h"
 #include "hv/pd.h"
 #include "hv/pt.h"
@@ -241,21 +242,33 @@ static void describe_exception(struct ec *ec, struct ec *handler)
     handler->regs.r11 = sizeof(*s) / sizeof(uint64_t);
 }
 
+/* Nobody hears of the event: the EC ends here, and with a thread of the root task the system. */
+static _Noreturn void end_without_handler(struct cpu *cpu, struct ec *ec, uint64_t what)
+{
+    if (ec->pd->obj.owner == ec->pd) {
+        panic("the root task: exception %lu, error %lx, at RIP %lx, CR2 %lx", what, ec->regs.error,
+              ec->regs.rip, ec->fault_address);
+    }
+    log_line("[cpu %u] warn: %s without event portal ended: %s %lu at RIP %lx", cpu->id,
+             ec->vcpu != NULL ? "vCPU" : "thread", ec->vcpu != NULL ? "exit" : "exception", what,
+             ec->regs.rip);
+    object_kill(&ec->obj);
+    sched_reschedule(cpu);
+}
+
 _Noreturn void ipc_event(struct ec *ec, uint64_t what)
 {
     struct cpu *cpu = cpu_self();
     struct pt *pt = ec->event;
     ec->regs.vector = what;
     if (pt == NULL || pt->obj.dead != 0 || pt->ec->obj.dead != 0) {
-        object_kill(&ec->obj);
-        sched_reschedule(cpu);
+        end_without_handler(cpu, ec, what);
     }
     struct ec *handler = pt->ec;
     if (__builtin_expect(handler->cont != ec_waiting, 0)) {
         ec->cont = ipc_event_again;
         help(cpu, ec, handler);
-        object_kill(&ec->obj); /* its handler waits for it: it can never go on */
-        sched_reschedule(cpu);
+        end_without_handler(cpu, ec, what); /* its handler waits for it: it can never go on */
     }
     if (ec->vcpu == NULL) {
         describe_exception(ec, handler);

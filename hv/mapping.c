@@ -13,6 +13,7 @@
 #include "hv/quota.h"
 #include "hv/spaces.h"
 
+#define GUEST_APIC   0xFEE00000ull
 #define STEP_ENTRIES 512u /* page-table entries written in one step */
 
 static uint64_t base_of(const struct mapping *m)
@@ -359,6 +360,26 @@ static void remove_page(struct space *s, uint64_t address, const void *page)
     }
 }
 
+/* The virtual-APIC page of a vCPU and, for its domain's first, the page that guests find at the
+ * APIC's address. */
+static enum bh_status add_vapic(struct space *s, struct ec *ec)
+{
+    struct pd *pd = ec->pd;
+    if (pd->apic_access == NULL) {
+        void *page = quota_page(&pd->quota);
+        enum bh_status status =
+            page == NULL ? BH_ERR_QUOTA : add_page(&pd->space[BH_SPACE_GUEST], GUEST_APIC, page);
+        if (status != BH_OK) {
+            if (page != NULL) {
+                quota_page_free(&pd->quota, page);
+            }
+            return status;
+        }
+        pd->apic_access = page;
+    }
+    return add_page(s, ec->vapic_page, ec->vapic);
+}
+
 enum bh_status mapping_add_ec(struct ec *ec)
 {
     struct space *s = &ec->pd->space[BH_SPACE_MEM];
@@ -366,7 +387,7 @@ enum bh_status mapping_add_ec(struct ec *ec)
     enum bh_status status =
         ec->pd->obj.dead != 0 ? BH_ERR_DEAD : add_page(s, ec->user_page, ec->utcb);
     if (status == BH_OK && ec->vapic_page != 0) {
-        status = add_page(s, ec->vapic_page, ec->vapic);
+        status = add_vapic(s, ec);
         if (status != BH_OK) {
             remove_page(s, ec->user_page, ec->utcb);
         }

@@ -144,5 +144,8 @@ void pd_release(struct object *o)
     quota_page_free(q, mem->root);
     quota_page_free(q, guest->root);
     quota_page_free(q, pd->caps);
+    if (pd->apic_access != NULL) {
+        quota_page_free(q, pd->apic_access);
+    }
     quota_move(q, &o->owner->quota, pd->granted);
 }

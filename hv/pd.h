@@ -28,8 +28,10 @@ struct pd {
     struct quota quota;
     uint64_t granted; /* pages taken from the owner's quota */
     uint64_t cr3, eptp;
-    uint64_t cpus;                      /* that have run it, and may have cached its translations */
-    struct cap **caps;                  /* capability table (cap.h), a page of pointers */
+    void *apic_access; /* the page behind FEE00000h of the guest when vCPUs have virtual-APIC pages,
+                          or NULL */
+    uint64_t cpus;     /* that have run it, and may have cached its translations */
+    struct cap **caps; /* capability table (cap.h), a page of pointers */
     struct space space[BH_SPACE_COUNT]; /* [BH_SPACE_OBJ] is not used */
     struct list ecs;                    /* under the spaces lock */
     struct list dying;                  /* the list of domains being taken apart */

@@ -114,8 +114,8 @@ static bool wait_online(const struct cpu *cpu, uint64_t ticks)
 
 static void *low_copy(void *symbol)
 {
-    return (void *)(TRAMPOLINE +
-                    (uint64_t)symbol - (uint64_t)ap_start); // NOLINT(performance-no-int-to-ptr)
+    return (void *)(TRAMPOLINE + (uint64_t)symbol -
+                    (uint64_t)ap_start); // NOLINT(performance-no-int-to-ptr)
 }
 
 static void start_one(uint32_t apic_id, uint64_t tsc_hz)

@@ -12,13 +12,19 @@
 #include "vmm/mmio.h"
 #include "vmm/vm.h"
 
+/* CPUID's mirror of the enable bit in IA32_APIC_BASE: "Presence of the Local APIC". */
+#define CPUID_LEAF_APIC 1u
+#define CPUID_EDX_APIC  (UINT32_C(1) << 9)
+
 static uint32_t cpuid(struct vcpu *v)
 {
     struct bh_vcpu_state *s = v->state;
+    const uint32_t leaf = (uint32_t)s->gpr[BH_RAX];
     uint32_t r[CPUID_REGS];
 
-    cpuid_query(&v->vm->cpuid, (uint32_t)s->gpr[BH_RAX], (uint32_t)s->gpr[BH_RCX], v->osxsave,
-                v->xcr0, r);
+    cpuid_query(&v->vm->cpuid, leaf, (uint32_t)s->gpr[BH_RCX], v->osxsave, v->xcr0, r);
+    if (leaf == CPUID_LEAF_APIC && lapic_mode(&v->vm->board.lapic) == LAPIC_MODE_DISABLED)
+        r[CPUID_EDX] &= ~CPUID_EDX_APIC;
     s->gpr[BH_RAX] = r[CPUID_EAX];
     s->gpr[BH_RBX] = r[CPUID_EBX];
     s->gpr[BH_RCX] = r[CPUID_ECX];

@@ -104,9 +104,10 @@ struct bh_vcpu_state {
     /* BH_MTD_TABLES: GDTR and IDTR */
     uint64_t gdtr_base, idtr_base;
     uint32_t gdtr_limit, idtr_limit;
-    /* BH_MTD_APIC: only with BH_VMX_VID; RVI in bits 7:0, SVI in 15:8 */
+    /* BH_MTD_APIC: only with a virtual-APIC page (BH_VMX_VID); RVI in bits 7:0, SVI in 15:8 */
     uint32_t guest_intr_status;
-    uint32_t reserved1;
+    /* BH_MTD_APIC_CTRL (write only): the same condition */
+    uint32_t apic_mmio;   /* 1: accesses to the page at FEE00000h are virtualized (xAPIC mode) */
     uint64_t eoi_exit[4]; /* vectors whose EOI exits */
 };
 
@@ -136,7 +137,8 @@ _Static_assert(sizeof(struct bh_vcpu_state) <= BH_VCPU_STATE_SIZE, "the state fi
 #define BH_MTD_LDTR_TR   (1u << 20)
 #define BH_MTD_TABLES    (1u << 21)
 #define BH_MTD_APIC      (1u << 22)
-#define BH_MTD_GROUPS    23u
+#define BH_MTD_APIC_CTRL (1u << 23)
+#define BH_MTD_GROUPS    24u
 #define BH_MTD_ALL       ((1u << BH_MTD_GROUPS) - 1u)
 
 /* bh_vcpu_state.window */

@@ -56,6 +56,18 @@ static bool feature_control(void)
     return (v & FEATURE_CONTROL_VMX) != 0;
 }
 
+/* Interrupts without exits: all of it, or nothing. */
+static void read_apic(struct vmx_caps *c, bool true_controls)
+{
+    const struct wanted cpu = {CPU_TPR_SHADOW, 0};
+    const struct wanted cpu2 = {CPU2_APIC_ACCESS | CPU2_APIC_REGISTER | CPU2_VID, 0};
+    uint32_t unused;
+    if (combine(true_controls ? MSR_VMX_TRUE_CPU : MSR_VMX_CPU, cpu, &unused) &&
+        combine(MSR_VMX_CPU2, cpu2, &unused)) {
+        c->features |= BH_VMX_TPR_SHADOW | BH_VMX_APIC_REG | BH_VMX_VID;
+    }
+}
+
 static const char *read_controls(struct vmx_caps *c, bool true_controls)
 {
     const struct wanted pin = {PIN_EXTERNAL_INTERRUPT | PIN_NMI, PIN_VIRTUAL_NMI};
@@ -80,6 +92,7 @@ static const char *read_controls(struct vmx_caps *c, bool true_controls)
     if (!combine(MSR_VMX_CPU2, cpu2, &c->cpu2)) {
         return "unrestricted guest";
     }
+    read_apic(c, true_controls);
     if (!combine(true_controls ? MSR_VMX_TRUE_EXIT : MSR_VMX_EXIT, exit, &c->exit) ||
         !combine(true_controls ? MSR_VMX_TRUE_ENTRY : MSR_VMX_ENTRY, entry, &c->entry)) {
         return "VT-x loading and saving of IA32_EFER and IA32_PAT";

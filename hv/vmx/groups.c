@@ -11,6 +11,7 @@
 #include "hv/vmx/insn.h"
 #include "hv/vmx/vcpu.h"
 #include "hv/vmx/vmcs.h"
+
 #include "hv/x86/msr.h"
 
 #define CR0_PE     (1ull << 0)
@@ -19,6 +20,7 @@
 #define CR0_NW     (1ull << 29)
 #define CR0_CD     (1ull << 30)
 #define CR0_PG     (1ull << 31)
+#define CR4_PAE    (1ull << 5)
 #define CR4_VMXE   (1ull << 13)
 #define DR_LOW     0xFFFFFFFFull
 #define EFER_VALID (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
@@ -164,6 +166,13 @@ static void write_deadline(struct vcpu *v, const struct bh_vcpu_state *s)
     __atomic_fetch_and(&v->ec->hazard, ~HAZARD_DEADLINE, __ATOMIC_RELAXED);
 }
 
+/* PAE paging, whose page-directory-pointer table is in registers. The entries are harmless, and not
+   read, in long mode, where the guest's EFER.LMA is set as well. */
+static bool uses_pae(uint64_t cr0, uint64_t cr4)
+{
+    return (cr0 & CR0_PG) != 0 && (cr4 & CR4_PAE) != 0 && (vmread(VMCS_GUEST_EFER) & EFER_LMA) == 0;
+}
+
 static void read_cr(struct vcpu *v, struct bh_vcpu_state *s)
 {
     uint64_t cr0 = vmread(VMCS_GUEST_CR0);
@@ -171,8 +180,10 @@ static void read_cr(struct vcpu *v, struct bh_vcpu_state *s)
     s->cr0 = (cr0 & ~v->cr0_mask) | (vmread(VMCS_CR0_SHADOW) & v->cr0_mask);
     s->cr4 = (cr4 & ~v->cr4_mask) | (vmread(VMCS_CR4_SHADOW) & v->cr4_mask);
     s->cr3 = vmread(VMCS_GUEST_CR3);
-    for (unsigned i = 0; i < 4; i++) {
-        s->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
+    if (uses_pae(cr0, cr4)) {
+        for (unsigned i = 0; i < 4; i++) {
+            s->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
+        }
     }
 }
 
@@ -188,6 +199,7 @@ static void write_cr(struct vcpu *v, const struct bh_vcpu_state *s)
     vmwrite(VMCS_GUEST_CR0, ((cr0 & ~(CR0_CD | CR0_NW)) | set | CR0_ET) & c->cr0_may);
     vmwrite(VMCS_GUEST_CR4, (cr4 | c->cr4_set) & c->cr4_may);
     vmwrite(VMCS_GUEST_CR3, s->cr3);
+    vmx_flush_vpid(v->vpid); /* as MOV to CR0 and CR4 do when paging changes */
     for (unsigned i = 0; i < 4; i++) {
         vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, s->pdpte[i]);
     }
@@ -352,13 +364,37 @@ static void write_tables(struct vcpu *v, const struct bh_vcpu_state *s)
     vmwrite(VMCS_GUEST_IDTR_LIMIT, s->idtr_limit);
 }
 
+static void read_apic(struct vcpu *v, struct bh_vcpu_state *s)
+{
+    if (v->ec->vapic != NULL) {
+        s->guest_intr_status = (uint32_t)vmread(VMCS_GUEST_INTR_STATUS);
+    }
+}
+
+static void write_apic(struct vcpu *v, const struct bh_vcpu_state *s)
+{
+    if (v->ec->vapic != NULL) {
+        vmwrite(VMCS_GUEST_INTR_STATUS, s->guest_intr_status & 0xFFFF);
+    }
+}
+
+static void write_apic_ctrl(struct vcpu *v, const struct bh_vcpu_state *s)
+{
+    if (v->ec->vapic != NULL) {
+        vmwrite(VMCS_CPU_CONTROLS_2,
+                s->apic_mmio != 0 ? v->cpu_controls_2 | CPU2_APIC_ACCESS : v->cpu_controls_2);
+        for (unsigned i = 0; i < 4; i++) {
+            vmwrite(VMCS_EOI_EXIT_0 + 2 * i, s->eoi_exit[i]);
+        }
+    }
+}
+
 struct group {
     void (*read)(struct vcpu *, struct bh_vcpu_state *);
     void (*write)(struct vcpu *, const struct bh_vcpu_state *);
 };
 
-/* In the order of the bits of BH_MTD_*. Virtual-interrupt delivery (BH_MTD_APIC) is not offered:
- * the group is empty. */
+/* In the order of the bits of BH_MTD_*. */
 static const struct group group[BH_MTD_GROUPS] = {
     {read_rip, write_rip},
     {read_guest_rsp, write_rsp},
@@ -382,7 +418,8 @@ static const struct group group[BH_MTD_GROUPS] = {
     {read_segs, write_segs},
     {read_ldtr_tr, write_ldtr_tr},
     {read_tables, write_tables},
-    {NULL, NULL},
+    {read_apic, write_apic},
+    {NULL, write_apic_ctrl},
 };
 
 void groups_read(struct vcpu *v, uint32_t mtd)

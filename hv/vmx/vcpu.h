@@ -23,7 +23,8 @@ struct vcpu {
     struct ec *ec;
     void *vmcs; /* a page */
     uint32_t vpid;
-    uint32_t cpu_controls; /* as in the VMCS */
+    uint32_t cpu_controls;   /* as in the VMCS */
+    uint32_t cpu_controls_2; /* without CPU2_APIC_ACCESS */
     bool launched;
     bool initialized;
     struct timeout deadline;
@@ -39,6 +40,9 @@ void vcpu_load(struct cpu *cpu, struct vcpu *v);
 /* groups.c: move state between the VMCS and the state page. v is loaded. */
 void groups_read(struct vcpu *v, uint32_t mtd);
 void groups_write(struct vcpu *v, uint32_t mtd);
+
+/* Forget the translations of a VPID; 0: none is in use, VM entry and exit do. */
+void vmx_flush_vpid(uint32_t vpid);
 
 /* The control values and capabilities in use. */
 const struct vmx_caps *vcpu_caps(void);

@@ -119,6 +119,13 @@ static uint32_t vpid_alloc(struct cpu *cpu)
     return 0;
 }
 
+void vmx_flush_vpid(uint32_t vpid)
+{
+    if (vpid != 0) {
+        invvpid(caps.invvpid_single ? INVVPID_SINGLE : INVVPID_ALL, caps.invvpid_single ? vpid : 0);
+    }
+}
+
 static void deadline_fire(struct timeout *t)
 {
     ec_hazard(CONTAINER_OF(t, struct vcpu, deadline)->ec, HAZARD_DEADLINE);
@@ -241,12 +248,20 @@ static void init_controls(struct cpu *cpu, struct vcpu *v)
         cpu2 &= ~CPU2_VPID;
     } else {
         vmwrite(VMCS_VPID, v->vpid);
-        invvpid(caps.invvpid_single ? INVVPID_SINGLE : INVVPID_ALL,
-                caps.invvpid_single ? v->vpid : 0);
+        vmx_flush_vpid(v->vpid);
     }
     v->cpu_controls = caps.cpu;
+    if (v->ec->vapic != NULL) {
+        cpu2 |= CPU2_APIC_REGISTER | CPU2_VID;
+        v->cpu_controls = (caps.cpu | CPU_TPR_SHADOW) & ~(CPU_CR8_LOAD | CPU_CR8_STORE);
+        vmwrite(VMCS_VIRTUAL_APIC, pool_hpa(v->ec->vapic).v);
+        vmwrite(VMCS_APIC_ACCESS, pool_hpa(v->ec->pd->apic_access).v);
+        vmwrite(VMCS_TPR_THRESHOLD, 0);
+        vmwrite(VMCS_GUEST_INTR_STATUS, 0);
+    }
+    v->cpu_controls_2 = cpu2;
     vmwrite(VMCS_PIN_CONTROLS, caps.pin);
-    vmwrite(VMCS_CPU_CONTROLS, caps.cpu);
+    vmwrite(VMCS_CPU_CONTROLS, v->cpu_controls);
     vmwrite(VMCS_CPU_CONTROLS_2, cpu2);
     vmwrite(VMCS_EXIT_CONTROLS, caps.exit);
     vmwrite(VMCS_ENTRY_CONTROLS, caps.entry);
@@ -309,15 +324,32 @@ void vmx_reply(struct ec *ec, uint64_t mtd)
     ec->cont = vmx_resume;
 }
 
+/* An exit that the processor knows nothing of. An event that waits for injection is shown as one
+ * whose delivery was interrupted. */
+static _Noreturn void send_synthetic(struct ec *ec, uint32_t reason)
+{
+    struct vcpu *v = ec->vcpu;
+    uint32_t info = (uint32_t)vmread(VMCS_ENTRY_INTR_INFO);
+    v->state->exit_reason = reason;
+    groups_read(v, v->mtd[reason]);
+    v->state->exit_intr_info = 0;
+    v->state->idt_info = 0;
+    if ((info & INTR_INFO_VALID) != 0) {
+        v->state->idt_info = info;
+        v->state->idt_error = (uint32_t)vmread(VMCS_ENTRY_ERROR);
+        v->state->insn_len = (uint32_t)vmread(VMCS_ENTRY_INSN_LEN);
+        vmwrite(VMCS_ENTRY_INTR_INFO, 0);
+    }
+    ipc_event(ec, reason);
+}
+
 /* ec was asked to leave the guest, or its deadline has passed. */
 static _Noreturn void handle_hazard(struct ec *ec)
 {
     uint32_t hazard = __atomic_load_n(&ec->hazard, __ATOMIC_ACQUIRE);
     uint32_t one = (hazard & HAZARD_RECALL) != 0 ? HAZARD_RECALL : HAZARD_DEADLINE;
     __atomic_fetch_and(&ec->hazard, ~one, __ATOMIC_ACQ_REL);
-    /* An injection that has not happened yet stays in the VMCS and happens at the next entry,
-     * unless the VMM writes another. */
-    send(ec, one == HAZARD_RECALL ? BH_EXIT_RECALL : BH_EXIT_DEADLINE);
+    send_synthetic(ec, one == HAZARD_RECALL ? BH_EXIT_RECALL : BH_EXIT_DEADLINE);
 }
 
 void vmx_resume(struct ec *ec)

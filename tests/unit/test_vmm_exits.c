@@ -88,6 +88,17 @@ static void cpuid_shows_osxsave_once_cr4_has_it(void **state)
     assert_int_equal(guest.gpr[BH_RCX] & osxsave, osxsave);
 }
 
+static void cpuid_hides_an_apic_that_is_off(void **state)
+{
+    const uint64_t apic = 1u << 9;
+
+    (void)state;
+    wrmsr(LAPIC_MSR_APIC_BASE, LAPIC_BASE);
+    guest.gpr[BH_RAX] = 1;
+    fixture_run(BH_EXIT_CPUID);
+    assert_int_equal(guest.gpr[BH_RDX] & apic, 0);
+}
+
 static void an_emulated_instruction_ends_the_sti_shadow(void **state)
 {
     (void)state;
@@ -397,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup(startup_hands_over_the_loaders_state, fixture_setup),
         cmocka_unit_test_setup(cpuid_answers_from_the_policy, fixture_setup),
         cmocka_unit_test_setup(cpuid_shows_osxsave_once_cr4_has_it, fixture_setup),
+        cmocka_unit_test_setup(cpuid_hides_an_apic_that_is_off, fixture_setup),
         cmocka_unit_test_setup(an_emulated_instruction_ends_the_sti_shadow, fixture_setup),
         cmocka_unit_test_setup(an_unknown_msr_faults, fixture_setup),
         cmocka_unit_test_setup(a_fault_in_real_mode_has_no_error_code, fixture_setup),

@@ -2,12 +2,8 @@
 /*
  * The three functions that a compiler may call on its own, in a program without a C library.
  */
-#include <stddef.h>
 #include <stdint.h>
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memset(void *to, int value, size_t size);
-int memcmp(const void *a, const void *b, size_t size);
+#include <string.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {

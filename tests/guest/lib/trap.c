@@ -15,6 +15,7 @@
 enum {
     STUB_SIZE = 16,                /* lib/trap.asm */
     GATE_INTERRUPT = 0x8E,         /* present, DPL 0, 64-bit interrupt gate */
+    GATE_PRESENT = 0x80,
     GATE_INTERRUPT_USER = 0xEE,    /* the same with DPL 3 */
     TSS_DESCRIPTOR_ACCESS = 0x89,  /* present, available 64-bit TSS */
     TSS_SIZE = 104,
@@ -96,6 +97,14 @@ void trap_init(void)
         set_gate(vector);
     lidt(&table);
     load_tss();
+}
+
+void trap_set_present(unsigned vector, bool present)
+{
+    if (present)
+        idt[vector].type |= GATE_PRESENT;
+    else
+        idt[vector].type &= (uint8_t)~GATE_PRESENT;
 }
 
 void trap_handle(unsigned vector, trap_handler handler)

@@ -52,6 +52,9 @@ void trap_handle(unsigned vector, trap_handler handler);
 /* All vectors become unexpected. */
 void trap_handle_none(void);
 
+/* Whether the vector's gate is present; delivering through one that is not raises #NP. All are, to begin with. */
+void trap_set_present(unsigned vector, bool present);
+
 /*
  * Calls function(argument). Returns TRAP_NONE, or the vector of the exception or interrupt without a handler that ended
  * it; interrupts are off then. Calls nest.

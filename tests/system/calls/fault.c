@@ -9,7 +9,7 @@
 #include "tests/system/calls/console.h"
 
 #define FAULT_UTCB 0x2FFFFFE00000ull
-#define FAULT_SEL  304u
+#define FAULT_SEL  68u
 
 extern const uint8_t probe_code[], probe_code_end[];
 

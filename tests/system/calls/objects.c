@@ -11,8 +11,8 @@
 #define SEL_FIRST   512u
 #define SEL_COUNT   4096u
 #define SEL_LEAF    128u /* capabilities for which the kernel takes one page */
-#define SEL_PARK    308u
-#define SEL_DONE    309u
+#define SEL_PARK    72u
+#define SEL_DONE    73u
 #define THREADS     40u
 #define STACK_SIZE  8192u
 #define SERVICES    40u

@@ -16,7 +16,7 @@
 #define LINE         160
 #define WATCH_TICKS  600000000ull
 #define WATCH_UTCB   0x2FFFFFF00000ull
-#define WATCH_SEL    300u /* behind the interrupts' */
+#define WATCH_SEL    64u
 #define WATCH_BUDGET 10000000ull
 
 static struct {

@@ -17,8 +17,8 @@
 #include "vmm/lib/portal.h"
 #include "vmm/lib/syscall.h"
 
-#define PAGE_SHIFT 12u
-#define PAGE_BYTES 4096u
+#define PAGE_SHIFT  12u
+#define PAGE_BYTES  4096u
 #define LARGE_PAGES 512u /* 4 KiB pages in a large one */
 
 #define IMAGE_PAGE   0x400u         /* where boot/root.ld begins */
