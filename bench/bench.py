@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What bench/run and bench/trace share: the machines that they measure, and Bochs with its debugger in hand."""
 
+import bisect
 import contextlib
 import importlib.machinery
 import importlib.util
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -49,22 +51,33 @@ cmdline = {cmdline}
 memory = {memory}M
 """
 
+# An instruction as the debugger lists it: tick, physical and linear address, text.
+LISTED = re.compile(r"^\(0\)\.\[(\d+)\] \[0x([0-9a-f]+)\] [0-9a-f]{4}:([0-9a-f]+) \(unk\. ctxt\): (.*?)\s*; [0-9a-f]+$")
+
 PREF_ADDRESS = 0x258  # of a bzImage, Linux documentation "The Linux/x86 Boot Protocol"
 
 
 class Bochs(machine.Machine):
-    """Bochs, with commands for its debugger. breakpoint: a physical address where the machine stops, or None."""
+    """Bochs, with commands for its debugger.
 
-    def __init__(self, iso, breakpoint=None, **kwargs):
+    breakpoint: a physical address where the machine stops, or None
+    tick:       when it stops, or None
+    """
+
+    def __init__(self, iso, breakpoint=None, tick=None, **kwargs):
         self._breakpoint = breakpoint
+        self._tick = tick
         self._prompts = 0
         super().__init__(iso, emulator="bochs", **kwargs)
 
     def _bochs(self, *arguments):
         command = super()._bochs(*arguments)
-        if self._breakpoint is not None:
-            with open(self._path("commands"), "w", encoding="ascii") as commands:
-                commands.write(f"pb {self._breakpoint:#x}\nc\n")
+        with open(self._path("commands"), "w", encoding="ascii") as commands:
+            if self._breakpoint is not None:
+                commands.write(f"pb {self._breakpoint:#x}\n")
+            if self._tick is not None:
+                commands.write(f"sba {self._tick}\n")
+            commands.write("c\n")
         return command
 
     def _wait_prompt(self, timeout):
@@ -83,7 +96,7 @@ class Bochs(machine.Machine):
         raise machine.MachineError(f"the debugger did not stop; the end of the console:\n{self.tail()}")
 
     def stopped(self, timeout=START_TIMEOUT):
-        """Waits for the breakpoint; returns the tick at which it was met."""
+        """Waits until the machine has come to its breakpoint or tick; returns the tick."""
         return int(re.findall(r"Next at t=(\d+)", self._wait_prompt(timeout))[-1])
 
     def stop(self):
@@ -176,3 +189,39 @@ def linux_natively():
             start = running.stopped()
             running.go_on()
             yield running, start
+
+
+class Symbols:
+    """The functions of one program."""
+
+    def __init__(self, name, path):
+        self.name = name
+        self.path = image.in_tree(path)
+        out = subprocess.run(["nm", "-n", self.path], capture_output=True, text=True, check=True).stdout
+        found = [line.split() for line in out.splitlines()]
+        self._named = sorted({int(f[0], 16): f[2] for f in found if len(f) == 3 and f[1] in "tT" and
+                              not f[2].startswith("..@")}.items())
+        self._starts = [address for address, _ in self._named]
+        limits = {f[2]: int(f[0], 16) for f in found if len(f) == 3}
+        self.start = self._starts[0]
+        self.end = max(limits.values())
+
+    def holds(self, address):
+        """Whether an address lies in the program."""
+        return self.start <= address < self.end
+
+    def function(self, address):
+        """The name of the function that an address lies in."""
+        at = bisect.bisect_right(self._starts, address) - 1
+        return f"{self.name}:{self._named[at][1]}" if at >= 0 else f"{self.name}:?"
+
+    def address(self, function):
+        """Where a function begins."""
+        return next(address for address, name in self._named if name == function)
+
+    def lines(self, addresses):
+        """FILE:LINE of each address."""
+        out = subprocess.run(["addr2line", "-e", self.path], input="\n".join(hex(a) for a in addresses),
+                             capture_output=True, text=True, check=True).stdout.splitlines()
+        shown = (re.sub(r"^(.*//|\./)", "/" if "//" in line else "", line.split(" ")[0]) for line in out)
+        return {a: line.removeprefix(ROOT).lstrip("/") for a, line in zip(addresses, shown)}

@@ -25,7 +25,7 @@ static struct cap *slot(struct pd *pd, uint64_t selector)
 static enum bh_status slot_make(struct pd *pd, uint64_t selector, struct cap **out)
 {
     if (selector >= BH_SELECTORS || selector == BH_SELECTOR_NONE) {
-        return BH_ERR_RANGE;
+        return BH_ERR_SELECTOR;
     }
     struct cap **leaf = &pd->caps[selector >> CAP_LEAF_SHIFT];
     if (*leaf == NULL) {

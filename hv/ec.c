@@ -291,8 +291,7 @@ _Noreturn void ec_run(struct cpu *cpu, struct ec *ec)
         ec_switch_space(cpu, ec->pd);
         fpu_switch(cpu, ec);
     }
-    ec->cont(ec);
-    __builtin_unreachable();
+    entry_continue(ec);
 }
 
 _Noreturn void ec_resume(struct ec *ec)
@@ -301,8 +300,7 @@ _Noreturn void ec_resume(struct ec *ec)
     if (__builtin_expect(cpu->hazard != 0, 0)) {
         sched_reschedule(cpu);
     }
-    ec->cont(ec);
-    __builtin_unreachable();
+    entry_continue(ec);
 }
 
 void ec_return_sysexit(struct ec *ec)

@@ -123,6 +123,9 @@ void ec_waiting(struct ec *ec);
 /* Nothing to run on this CPU. */
 _Noreturn void ec_idle(struct cpu *cpu);
 
-/* entry.asm */
+/* entry.asm. Continuations and scheduling decisions lead to each other without an end, so each
+ * begins on an empty stack. */
+_Noreturn void entry_continue(struct ec *ec);
+_Noreturn void entry_pick(struct cpu *cpu);
 _Noreturn void entry_sysexit(struct ec *ec);
 _Noreturn void entry_iret(struct ec *ec);

@@ -14,6 +14,7 @@ void offsets(void)
 {
     DEFINE(EC_REGS, offsetof(struct ec, regs));
     DEFINE(EC_STACK, offsetof(struct ec, stack));
+    DEFINE(EC_CONT, offsetof(struct ec, cont));
     DEFINE(REGS_SIZE, sizeof(struct regs));
     DEFINE(REGS_VECTOR, offsetof(struct regs, vector));
     DEFINE(REGS_RIP, offsetof(struct regs, rip));

@@ -83,6 +83,9 @@ enum bh_status syscall_delegate(struct ec *ec)
         return status;
     }
     uint64_t done = 0;
+    if ((r->rsi & CONTINUED) == 0) {
+        r->r10 = 0; /* units done in earlier steps */
+    }
     bool caps = (r->rsi & 0xFFFF) == (BH_SPACE_OBJ | BH_SPACE_OBJ << DESTINATION_SHIFT);
     spaces_lock();
     if (dst->obj.dead != 0) {
@@ -91,6 +94,7 @@ enum bh_status syscall_delegate(struct ec *ec)
         status = caps ? delegate_caps(ec, dst, &done) : delegate_mapping(ec, dst, &done);
     }
     spaces_unlock();
+    r->r10 += status == BH_OK ? done : 0;
     if (status == BH_OK && done < r->r9) {
         r->rax += done;
         r->r8 += done;
@@ -98,6 +102,7 @@ enum bh_status syscall_delegate(struct ec *ec)
         r->rsi |= CONTINUED;
         syscall_continue(ec);
     }
+    r->rsi = r->r10;
     return status;
 }
 

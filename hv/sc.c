@@ -168,7 +168,7 @@ _Noreturn void sched_block(struct cpu *cpu, struct ec *ec)
         sc->state = SC_BLOCKED;
         list_add_tail(&ec->blocked_scs, &sc->link);
     }
-    sched_pick(cpu);
+    entry_pick(cpu);
 }
 
 _Noreturn void sched_rewalk(struct cpu *cpu)

@@ -18,7 +18,8 @@ struct bh_transfer {
     uint32_t space;  /* enum bh_space: MEM goes to MEM, OBJ to OBJ, PIO to PIO */
     uint32_t rights; /* the most that the receiver gets */
     uint32_t count;  /* units: pages, selectors or ports */
-    uint32_t status; /* written by the kernel for the receiver: enum bh_status of the transfer */
+    uint32_t
+        status;    /* window: enum bh_status of the transfer, written by the kernel, as is count */
     uint64_t base; /* sender: first unit in the sender's space; receiver: where the window begins */
 };
 

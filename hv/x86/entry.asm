@@ -14,6 +14,7 @@ extern syscall_entry
 extern trap_user
 extern trap_kernel
 extern trap_ist
+extern sched_pick
 
 %define RFLAGS_CLEAN 2
 
@@ -99,6 +100,18 @@ restore_and_iret:
     pop rax
     add rsp, 16
     iretq
+
+; void entry_continue(struct ec *): its continuation, on an empty stack
+global entry_continue
+entry_continue:
+    mov rsp, [rdi + EC_STACK]
+    call [rdi + EC_CONT]
+
+; void entry_pick(struct cpu *)
+global entry_pick
+entry_pick:
+    mov rsp, [rdi + CPU_STACK]
+    call sched_pick
 
 trap_common:
     push_registers

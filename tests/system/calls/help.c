@@ -44,7 +44,7 @@ static void client(struct thread *t)
 static void spinner(struct thread *t)
 {
     for (;;) {
-        t->result++;
+        __atomic_fetch_add(&t->result, 1, __ATOMIC_RELAXED);
     }
 }
 
