@@ -14,7 +14,7 @@ $(BENCH_GUEST): $(call objects,guest,bench/exits.c $(call sources,tests/guest/li
 
 $(BENCH_INIT): bench/init.c | $(BUILD)/deps-build
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(COMMON) -D_GNU_SOURCE -fno-pic -no-pie -nostdinc -isystem $(MUSL_INCLUDE) -nostdlib \
+	$(Q)mkdir -p $(@D) && $(CC) $(COMMON) -fno-pic -no-pie -nostdinc -isystem $(MUSL_INCLUDE) -nostdlib \
 	 -static -s -o $@ $(MUSL_LIB)crt1.o $(MUSL_LIB)crti.o $< $(MUSL_LIBC) -lgcc $(MUSL_LIB)crtn.o
 
 BENCH_PROGRAMS += $(BENCH_GUEST) $(BENCH_INIT)

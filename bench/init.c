@@ -4,6 +4,9 @@
  * then times a few loads, and only then writes its one line of figures, because output costs time.
  * Linked with musl's libc.a.
  */
+#define _GNU_SOURCE    /* NOLINT(bugprone-reserved-identifier): syscall() and MAP_ANONYMOUS of the C \
+                          library */
+
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>

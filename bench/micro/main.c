@@ -132,15 +132,15 @@ static bool find_option(const char *words, char name[NAME_SIZE])
     return true;
 }
 
-_Noreturn void program_main(void *argument)
+_Noreturn void program_main(void *info)
 {
-    const struct bh_info *info = argument;
+    const struct bh_info *machine = info;
     char name[NAME_SIZE];
     output_init();
-    if (find_option(info->strings + info->cmdline, name)) {
+    if (find_option(machine->strings + machine->cmdline, name)) {
         repeat(name);
     }
-    print_memory(info);
+    print_memory(machine);
     measure();
     output_print("DONE\n");
     stop();
