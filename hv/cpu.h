@@ -57,6 +57,7 @@ struct cpu {
     struct ec *fpu_owner;
     bool fpu_enabled;  /* CR0.TS is clear */
     struct vcpu *vcpu; /* whose VMCS is loaded */
+    uint64_t mask;     /* 1 << id */
     uint32_t id, apic_id;
     uint32_t hazard;
     uint32_t hops; /* helping steps since the last scheduling decision */

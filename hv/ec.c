@@ -276,17 +276,15 @@ void ec_switch_space(struct cpu *cpu, struct pd *pd)
         return;
     }
     cpu->pd = pd;
-    uint64_t self = 1ull << cpu->id;
-    if ((__atomic_load_n(&pd->cpus, __ATOMIC_RELAXED) & self) == 0) {
-        __atomic_fetch_or(&pd->cpus, self, __ATOMIC_SEQ_CST);
+    if ((__atomic_load_n(&pd->cpus, __ATOMIC_RELAXED) & cpu->mask) == 0) {
+        __atomic_fetch_or(&pd->cpus, cpu->mask, __ATOMIC_SEQ_CST);
     }
     write_cr3(pd->cr3);
 }
 
 _Noreturn void ec_run(struct cpu *cpu, struct ec *ec)
 {
-    cpu->current = ec;
-    cpu->tss.rsp[0] = (uint64_t)(&ec->regs + 1);
+    ec_make_current(cpu, ec);
     if (ec->vcpu == NULL) {
         ec_switch_space(cpu, ec->pd);
         fpu_switch(cpu, ec);

@@ -109,6 +109,13 @@ _Noreturn void ec_run(struct cpu *cpu, struct ec *ec);
 /* Load the address space of pd. */
 void ec_switch_space(struct cpu *cpu, struct pd *pd);
 
+/* Make ec the current EC. */
+static inline void ec_make_current(struct cpu *cpu, struct ec *ec)
+{
+    cpu->current = ec;
+    cpu->tss.rsp[0] = (uint64_t)(&ec->regs + 1);
+}
+
 /* Go back to the current EC after a system call or trap, unless something more urgent came up. */
 _Noreturn void ec_resume(struct ec *ec);
 

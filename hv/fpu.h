@@ -26,7 +26,8 @@ void fpu_switch_owner(struct cpu *cpu, struct ec *ec);
 /* `ec`, a thread, is about to run. */
 static inline void fpu_switch(struct cpu *cpu, struct ec *ec)
 {
-    if (cpu->fpu_owner != NULL || cpu->fpu_enabled) {
+    const struct ec *owner = cpu->fpu_owner;
+    if ((owner != NULL && owner->pd != ec->pd) || cpu->fpu_enabled != (owner == ec)) {
         fpu_switch_owner(cpu, ec);
     }
 }

@@ -8,6 +8,7 @@
 #include "hv/ipc.h"
 
 #include "hv/cap.h"
+#include "hv/fpu.h"
 #include "hv/lib.h"
 #include "hv/log.h"
 #include "hv/mapping.h"
@@ -85,7 +86,7 @@ static enum bh_status transfer_locked(const struct ec *from, const struct ec *to
 }
 
 /* Delegate what `from` sends into the window of `to`, and tell the latter the outcome. */
-static void transfer(const struct ec *from, struct ec *to)
+__attribute__((noinline)) static void transfer(const struct ec *from, struct ec *to)
 {
     uint32_t count = 0;
     spaces_lock();
@@ -95,7 +96,7 @@ static void transfer(const struct ec *from, struct ec *to)
     to->utcb->window.count = count;
 }
 
-static void copy_message(const struct ec *from, struct ec *to)
+static inline void copy_message(const struct ec *from, struct ec *to)
 {
     uint64_t words = words_of(from);
     to->regs.rsi = from->regs.rsi;
@@ -131,8 +132,19 @@ static enum bh_status help(struct cpu *cpu, struct ec *ec, struct ec *handler)
     ec_run(cpu, end);
 }
 
+/* Go to user level in `ec`, a thread that was in a system call. */
+static inline _Noreturn void run_thread(struct cpu *cpu, struct ec *ec)
+{
+    ec_make_current(cpu, ec);
+    if (cpu->pd != ec->pd) {
+        ec_switch_space(cpu, ec->pd);
+    }
+    fpu_switch(cpu, ec);
+    entry_sysexit(ec);
+}
+
 /* Make `handler` the callee of `ec` and start it at the portal. */
-static void enter(struct ec *ec, struct ec *handler, const struct pt *pt)
+static inline void enter(struct ec *ec, struct ec *handler, const struct pt *pt)
 {
     handler->caller = ec;
     handler->depth = ec->depth + 1;
@@ -173,7 +185,7 @@ enum bh_status ipc_call(struct ec *ec)
     }
     copy_message(ec, handler);
     enter(ec, handler, pt);
-    ec_run(cpu, handler);
+    run_thread(cpu, handler);
 }
 
 /* The reply to an exception: the thread goes on, perhaps changed, or stays where it is until it is
@@ -212,6 +224,10 @@ enum bh_status ipc_reply(struct ec *ec)
     caller->partner = NULL;
     if (caller->vcpu != NULL) {
         vmx_reply(caller, ec->regs.rsi);
+        if (__builtin_expect(!cpu->helping && cpu->hazard == 0 && !caller->blocked, 1)) {
+            ec_make_current(cpu, caller);
+            vmx_resume(caller);
+        }
     } else if (caller->in_exception) {
         reply_exception(ec, caller);
     } else {
@@ -254,6 +270,23 @@ static _Noreturn void end_without_handler(struct cpu *cpu, struct ec *ec, uint64
              ec->regs.rip);
     object_kill(&ec->obj);
     sched_reschedule(cpu);
+}
+
+_Noreturn void ipc_exit(struct cpu *cpu, struct ec *ec, uint64_t reason)
+{
+    struct pt *pt = ec->event;
+    if (__builtin_expect(pt == NULL || pt->obj.dead != 0 || pt->ec->cont != ec_waiting ||
+                             pt->ec->pd != ec->pd,
+                         0)) {
+        ipc_event(ec, reason);
+    }
+    /* The VMM's address space is loaded and CR0.TS is set: there is nothing to switch but
+     * registers. */
+    struct ec *handler = pt->ec;
+    enter(ec, handler, pt);
+    handler->regs.rsi = reason;
+    ec_make_current(cpu, handler);
+    entry_sysexit(handler);
 }
 
 _Noreturn void ipc_event(struct ec *ec, uint64_t what)

@@ -20,6 +20,9 @@ enum bh_status ipc_reply(struct ec *ec);
  */
 _Noreturn void ipc_event(struct ec *ec, uint64_t what);
 
+/* The same for a vCPU that has just left the guest on this CPU. */
+_Noreturn void ipc_exit(struct cpu *cpu, struct ec *ec, uint64_t reason);
+
 /* The vector or exit reason of an event that has to wait is kept in regs.vector; this tries again.
  */
 void ipc_event_again(struct ec *ec);

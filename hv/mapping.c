@@ -365,19 +365,21 @@ static void remove_page(struct space *s, uint64_t address, const void *page)
 static enum bh_status add_vapic(struct space *s, struct ec *ec)
 {
     struct pd *pd = ec->pd;
-    if (pd->apic_access == NULL) {
-        void *page = quota_page(&pd->quota);
-        enum bh_status status =
-            page == NULL ? BH_ERR_QUOTA : add_page(&pd->space[BH_SPACE_GUEST], GUEST_APIC, page);
-        if (status != BH_OK) {
-            if (page != NULL) {
-                quota_page_free(&pd->quota, page);
-            }
-            return status;
-        }
-        pd->apic_access = page;
+    enum bh_status status = add_page(s, ec->vapic_page, ec->vapic);
+    if (status != BH_OK || pd->apic_access != NULL) {
+        return status;
     }
-    return add_page(s, ec->vapic_page, ec->vapic);
+    void *page = quota_page(&pd->quota);
+    status = page == NULL ? BH_ERR_QUOTA : add_page(&pd->space[BH_SPACE_GUEST], GUEST_APIC, page);
+    if (status == BH_OK) {
+        pd->apic_access = page;
+        return BH_OK;
+    }
+    if (page != NULL) {
+        quota_page_free(&pd->quota, page);
+    }
+    remove_page(s, ec->vapic_page, ec->vapic);
+    return status;
 }
 
 enum bh_status mapping_add_ec(struct ec *ec)

@@ -2,6 +2,7 @@
 /*
  * Layouts for the assembly files: compiled to assembly text, from which the build picks the values.
  */
+#include "hv/abi/status.h"
 #include "hv/cpu.h"
 #include "hv/ec.h"
 #include "hv/x86/gdt.h"
@@ -16,12 +17,30 @@ void offsets(void)
     DEFINE(EC_STACK, offsetof(struct ec, stack));
     DEFINE(EC_CONT, offsetof(struct ec, cont));
     DEFINE(REGS_SIZE, sizeof(struct regs));
+    DEFINE(REGS_R15, offsetof(struct regs, r15));
+    DEFINE(REGS_R14, offsetof(struct regs, r14));
+    DEFINE(REGS_R13, offsetof(struct regs, r13));
+    DEFINE(REGS_R12, offsetof(struct regs, r12));
+    DEFINE(REGS_R11, offsetof(struct regs, r11));
+    DEFINE(REGS_R10, offsetof(struct regs, r10));
+    DEFINE(REGS_R9, offsetof(struct regs, r9));
+    DEFINE(REGS_R8, offsetof(struct regs, r8));
+    DEFINE(REGS_RDI, offsetof(struct regs, rdi));
+    DEFINE(REGS_RSI, offsetof(struct regs, rsi));
+    DEFINE(REGS_RBP, offsetof(struct regs, rbp));
+    DEFINE(REGS_RBX, offsetof(struct regs, rbx));
+    DEFINE(REGS_RAX, offsetof(struct regs, rax));
     DEFINE(REGS_VECTOR, offsetof(struct regs, vector));
     DEFINE(REGS_RIP, offsetof(struct regs, rip));
     DEFINE(REGS_CS, offsetof(struct regs, cs));
     DEFINE(REGS_RSP, offsetof(struct regs, rsp));
     DEFINE(CPU_STACK, offsetof(struct cpu, stack));
+    DEFINE(CPU_STACK_TOP, CPU_STACK_TOP);
+    DEFINE(CPU_CURRENT, offsetof(struct cpu, current));
+    DEFINE(CPU_HAZARD, offsetof(struct cpu, hazard));
     DEFINE(CPU_SELF, offsetof(struct cpu, self));
     DEFINE(GDT_KERNEL_CODE, GDT_KERNEL_CODE);
+    DEFINE(CALL_COUNT, BH_CALL_COUNT);
+    DEFINE(ERR_CALL, BH_ERR_CALL);
     DEFINE(GDT_KERNEL_DATA, GDT_KERNEL_DATA);
 }

@@ -64,6 +64,7 @@ struct cpu *cpu_create(unsigned id, uint32_t apic_id)
     }
     cpu->self = cpu;
     cpu->id = id;
+    cpu->mask = 1ull << id;
     cpu->apic_id = apic_id;
     cpu->stack = (uint64_t)cpu + CPU_STACK_TOP;
     cpu->tss.io_map = sizeof(cpu->tss); /* no I/O bitmap: ports go through a system call */

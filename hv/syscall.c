@@ -13,7 +13,7 @@ static enum bh_status null_call(struct ec *ec)
     return BH_OK;
 }
 
-static enum bh_status (*const table[BH_CALL_COUNT])(struct ec *) = {
+enum bh_status (*const syscall_table[BH_CALL_COUNT])(struct ec *) = {
     [BH_CALL_NULL] = null_call,
     [BH_CALL_CALL] = ipc_call,
     [BH_CALL_REPLY] = ipc_reply,
@@ -34,18 +34,17 @@ static enum bh_status (*const table[BH_CALL_COUNT])(struct ec *) = {
     [BH_CALL_IO] = syscall_io,
 };
 
-_Noreturn void syscall_entry(struct ec *ec)
+_Noreturn void syscall_preempted(struct ec *ec)
 {
-    unsigned call = (uint8_t)ec->regs.rdi;
-    enum bh_status status = call < BH_CALL_COUNT ? table[call](ec) : BH_ERR_CALL;
-    ec->regs.rdi = status;
     ec->cont = ec_return_sysexit;
-    ec_resume(ec);
+    sched_reschedule(cpu_self());
 }
 
 void syscall_restart(struct ec *ec)
 {
-    syscall_entry(ec);
+    ec->regs.rdi = syscall_table[(uint8_t)ec->regs.rdi](ec);
+    ec->cont = ec_return_sysexit;
+    ec_resume(ec);
 }
 
 _Noreturn void syscall_continue(struct ec *ec)

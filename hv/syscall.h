@@ -7,8 +7,12 @@
 #include "hv/abi/status.h"
 #include "hv/ec.h"
 
-/* From entry.asm: the current thread has made a call; its registers are saved. */
-_Noreturn void syscall_entry(struct ec *ec);
+/* For entry.asm, by call number: what a call returns is its status. Calls that switch to another EC
+ * do not return. */
+extern enum bh_status (*const syscall_table[BH_CALL_COUNT])(struct ec *);
+
+/* From entry.asm: the call is done, but something more urgent came up. */
+_Noreturn void syscall_preempted(struct ec *ec);
 
 /* Continuation: make the call in the thread's registers again. */
 void syscall_restart(struct ec *ec);

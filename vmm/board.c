@@ -320,6 +320,18 @@ bool board_msr_write(struct board *b, uint32_t msr, uint64_t value, uint64_t now
     return done;
 }
 
+void board_apic_eoi(struct board *b, unsigned vector)
+{
+    lapic_eoi_done(&b->lapic, vector);
+    b->changed = true;
+}
+
+void board_apic_written(struct board *b, unsigned offset, uint64_t now)
+{
+    lapic_write_done(&b->lapic, offset, now);
+    lapic_changed(b);
+}
+
 void board_set_tpr(struct board *b, uint8_t tpr)
 {
     lapic_set_tpr(&b->lapic, tpr);
@@ -409,9 +421,14 @@ static bool extint(const struct board *b)
            (lapic_accepts_extint(&b->lapic) || ioapic_routes_extint(&b->ioapic, 0));
 }
 
-bool board_interrupt(const struct board *b)
+bool board_wakes(const struct board *b)
 {
     return lapic_pending(&b->lapic) >= 0 || extint(b);
+}
+
+bool board_interrupt(const struct board *b)
+{
+    return b->processor_delivers ? extint(b) : board_wakes(b);
 }
 
 int board_acknowledge(struct board *b)
@@ -421,6 +438,8 @@ int board_acknowledge(struct board *b)
     /* The local APIC passes ExtINT on whatever its priorities are. */
     if (extint(b))
         return i8259_ack(&b->pic);
+    if (b->processor_delivers)
+        return -1;
     vector = lapic_pending(&b->lapic);
     if (vector >= 0)
         lapic_ack(&b->lapic, (unsigned)vector);
@@ -498,7 +517,8 @@ bool board_init(struct board *b, const struct board_config *config)
     const struct acpi_pm_power power = {on_sleep, on_reset_register, b};
     const struct i8042_reset reset = {on_reset, b};
 
-    *b = (struct board){.deadline = UINT64_MAX, .changed = true};
+    *b = (struct board){
+        .deadline = UINT64_MAX, .changed = true, .processor_delivers = config->processor_delivers};
     init_apics(b, config);
     i8259_init(&b->pic, (struct irq_line){intr_set, b, 0});
     i8254_init(&b->pit, hz, isa_line(b, 0));

@@ -76,7 +76,8 @@ struct board {
     bool changed; /* board_interrupt may have another answer than the last time; the caller clears
                      it */
     bool nmi;     /* an NMI waits; the caller clears it */
-    struct board_end end; /* set by what the guest has just done */
+    struct board_end end;    /* set by what the guest has just done */
+    bool processor_delivers; /* the processor takes the local APIC's interrupts from its page */
 
     /* Private to board.c. */
     uint64_t due[BOARD_TIMERS];
@@ -105,7 +106,8 @@ struct board_config {
     uint64_t ram_low, ram_high; /* bytes of RAM below 4 GiB and from there */
     bool debug_exit;            /* port F4h ends the VM */
     struct uart16550_sink sink; /* what COM1 sends */
-    uint32_t *lapic_page;       /* LAPIC_PAGE_SIZE bytes, for the board's life */
+    uint32_t *lapic_page;       /* LAPIC_PAGE_SIZE bytes, for the board's life: */
+    bool processor_delivers;    /* the processor's virtual-APIC page, from which it delivers */
 };
 
 /* Power-on. False: two devices claim the same port or address, or too many claim one: a mistake in
@@ -124,6 +126,11 @@ void board_mmio_write(struct board *b, uint64_t gpa, unsigned size, uint64_t val
 bool board_msr_read(struct board *b, uint32_t msr, uint64_t *value, uint64_t now);
 bool board_msr_write(struct board *b, uint32_t msr, uint64_t value, uint64_t now);
 
+/* The processor has changed the APIC's page: end of a level-triggered interrupt (`vector`); a write
+ * of the register at `offset`. */
+void board_apic_eoi(struct board *b, unsigned vector);
+void board_apic_written(struct board *b, unsigned offset, uint64_t now);
+
 /* CR8. */
 void board_set_tpr(struct board *b, uint8_t tpr);
 
@@ -134,7 +141,10 @@ void board_uart_changed(struct board *b);
 void board_advance(struct board *b, uint64_t now);
 
 /* Is there an interrupt that the CPU would take with RFLAGS.IF set? */
+bool board_wakes(const struct board *b);
+
+/* One that it does not take from the local APIC's page by itself? */
 bool board_interrupt(const struct board *b);
 
-/* The CPU takes it: its vector, or -1 if there is none. */
+/* The CPU takes that: its vector, or -1 if there is none. */
 int board_acknowledge(struct board *b);

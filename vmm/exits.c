@@ -16,6 +16,10 @@
 #define CPUID_LEAF_APIC 1u
 #define CPUID_EDX_APIC  (UINT32_C(1) << 9)
 
+/* "Exit Qualification": of EOI-induced and of APIC-write exits. */
+#define QUAL_EOI_VECTOR  0xFFu
+#define QUAL_APIC_OFFSET 0xFFFu
+
 static uint32_t cpuid(struct vcpu *v)
 {
     struct bh_vcpu_state *s = v->state;
@@ -63,8 +67,9 @@ static uint32_t window(struct vcpu *v)
 static uint32_t deadline(struct vcpu *v)
 {
     v->deadline = BH_NEVER; /* the kernel's has fired */
+    vcpu_take_back(v);
     vm_advance(v->vm);
-    return vcpu_resume_synthetic(v, 0);
+    return vcpu_resume(v, 0);
 }
 
 /* DR6 of a debug exception; a fault because of DR7.GD clears that bit. "Debug Exceptions (#DB)". */
@@ -82,13 +87,14 @@ static uint32_t recall(struct vcpu *v)
 {
     uint32_t mtd = 0;
 
+    vcpu_take_back(v);
     if (v->step) {
         v->step = false;
         v->event = inject_exception(X86_VECTOR_DB, false, 0);
         mtd = debug_registers(v->state, X86_DR6_BS);
     }
     vm_advance(v->vm);
-    return vcpu_resume_synthetic(v, mtd);
+    return vcpu_resume(v, mtd);
 }
 
 /* An interrupt or NMI that an exception has pushed aside would not come again by itself. */
@@ -142,6 +148,21 @@ static uint32_t pause(struct vcpu *v)
     return vcpu_resume(v, vcpu_skip(v));
 }
 
+/* "EOI-Induced VM Exits": the instruction is done. */
+static uint32_t eoi_induced(struct vcpu *v)
+{
+    board_apic_eoi(&v->vm->board, (unsigned)v->state->qualification & QUAL_EOI_VECTOR);
+    return vcpu_resume(v, 0);
+}
+
+/* "APIC-Write VM Exits": the page has the value, the instruction is done. */
+static uint32_t apic_write(struct vcpu *v)
+{
+    board_apic_written(&v->vm->board, (unsigned)v->state->qualification & QUAL_APIC_OFFSET,
+                       vm_now(v->vm));
+    return vcpu_resume(v, 0);
+}
+
 static uint32_t triple_fault(struct vcpu *v)
 {
     return vcpu_stop(v, "triple fault");
@@ -171,89 +192,89 @@ static uint32_t unexpected(struct vcpu *v)
 #define SKIP VCPU_MTD_SKIP
 
 /* The table of the handlers, and the MTD table: reason, handler, groups. */
-#define EXITS(X)                                                                                   \
-    X(BH_EXIT_EXCEPTION, exception,                                                                \
-      VCPU_MTD_RESUME | BH_MTD_RIP | BH_MTD_QUAL | BH_MTD_EVENT | BH_MTD_DR)                       \
-    X(1, unexpected, ALL) /* external interrupt: the kernel's */                                   \
-    X(BH_EXIT_TRIPLE_FAULT, triple_fault, ALL)                                                     \
-    X(BH_EXIT_INIT, unexpected, ALL)                                                               \
-    X(BH_EXIT_SIPI, unexpected, ALL)                                                               \
-    X(5, unexpected, ALL)                                                                          \
-    X(6, unexpected, ALL)                                                                          \
-    X(BH_EXIT_INTR_WINDOW, window, VCPU_MTD_RESUME)                                                \
-    X(BH_EXIT_NMI_WINDOW, window, VCPU_MTD_RESUME)                                                 \
-    X(BH_EXIT_TASK_SWITCH, task_switch, ALL)                                                       \
-    X(BH_EXIT_CPUID, cpuid, SKIP)                                                                  \
-    X(BH_EXIT_GETSEC, undefined, SKIP)                                                             \
-    X(BH_EXIT_HLT, hlt, SKIP)                                                                      \
-    X(BH_EXIT_INVD, crexit_cache, SKIP)                                                            \
-    X(BH_EXIT_INVLPG, unexpected, ALL)                                                             \
-    X(BH_EXIT_RDPMC, rdpmc, SKIP)                                                                  \
-    X(BH_EXIT_RDTSC, unexpected, ALL)                                                              \
-    X(17, undefined, SKIP) /* RSM outside SMM */                                                   \
-    X(BH_EXIT_VMCALL, undefined, SKIP)                                                             \
-    X(19, undefined, SKIP) /* 19 to 27: VMX instructions */                                        \
-    X(20, undefined, SKIP)                                                                         \
-    X(21, undefined, SKIP)                                                                         \
-    X(22, undefined, SKIP)                                                                         \
-    X(23, undefined, SKIP)                                                                         \
-    X(24, undefined, SKIP)                                                                         \
-    X(25, undefined, SKIP)                                                                         \
-    X(26, undefined, SKIP)                                                                         \
-    X(BH_EXIT_VMXON, undefined, SKIP)                                                              \
-    X(BH_EXIT_CR, crexit_cr,                                                                       \
-      SKIP | BH_MTD_RSP | BH_MTD_QUAL | BH_MTD_CR | BH_MTD_EFER | BH_MTD_CSSS)                     \
-    X(BH_EXIT_DR, crexit_dr,                                                                       \
-      SKIP | BH_MTD_RSP | BH_MTD_QUAL | BH_MTD_CR | BH_MTD_EFER | BH_MTD_CSSS | BH_MTD_DR)         \
-    X(BH_EXIT_IO, io_exit, SKIP | BH_MTD_QUAL)                                                     \
-    X(BH_EXIT_RDMSR, msrexit_read, SKIP)                                                           \
-    X(BH_EXIT_WRMSR, msrexit_write, SKIP)                                                          \
-    X(BH_EXIT_INVALID_STATE, invalid_state, ALL)                                                   \
-    X(BH_EXIT_MSR_LOAD, unexpected, ALL)                                                           \
-    X(35, unexpected, ALL)                                                                         \
-    X(BH_EXIT_MWAIT, undefined, SKIP)                                                              \
-    X(37, unexpected, ALL) /* monitor trap flag */                                                 \
-    X(38, unexpected, ALL)                                                                         \
-    X(BH_EXIT_MONITOR, undefined, SKIP)                                                            \
-    X(BH_EXIT_PAUSE, pause, SKIP)                                                                  \
-    X(41, unexpected, ALL)                                                                         \
-    X(42, unexpected, ALL)                                                                         \
-    X(BH_EXIT_TPR_THRESHOLD, unexpected, ALL) /* 43 to 45, 56: no APIC virtualization is set up */ \
-    X(BH_EXIT_APIC_ACCESS, unexpected, ALL)                                                        \
-    X(BH_EXIT_EOI_INDUCED, unexpected, ALL)                                                        \
-    X(46, unexpected, ALL) /* 46 and 47: descriptor tables */                                      \
-    X(47, unexpected, ALL)                                                                         \
-    X(BH_EXIT_EPT_VIOLATION, mmio_exit, MMIO_MTD)                                                  \
-    X(BH_EXIT_EPT_MISCONFIG, unexpected, ALL)                                                      \
-    X(BH_EXIT_INVEPT, undefined, SKIP)                                                             \
-    X(BH_EXIT_RDTSCP, unexpected, ALL)                                                             \
-    X(BH_EXIT_DEADLINE, deadline, VCPU_MTD_RESUME)                                                 \
-    X(BH_EXIT_INVVPID, undefined, SKIP)                                                            \
-    X(BH_EXIT_WBINVD, crexit_cache, SKIP)                                                          \
-    X(BH_EXIT_XSETBV, crexit_xsetbv, SKIP)                                                         \
-    X(BH_EXIT_APIC_WRITE, unexpected, ALL)                                                         \
-    X(57, unexpected, ALL) /* RDRAND */                                                            \
-    X(BH_EXIT_INVPCID, unexpected, ALL)                                                            \
-    X(59, undefined, SKIP) /* VMFUNC */                                                            \
-    X(60, undefined, SKIP) /* ENCLS */                                                             \
-    X(61, unexpected, ALL) /* RDSEED */                                                            \
-    X(62, unexpected, ALL) /* page-modification log full */                                        \
-    X(BH_EXIT_XSAVES, undefined, SKIP)                                                             \
-    X(BH_EXIT_XRSTORS, undefined, SKIP)                                                            \
-    X(65, undefined, SKIP) /* PCONFIG */                                                           \
-    X(66, unexpected, ALL)                                                                         \
-    X(67, undefined, SKIP) /* UMWAIT */                                                            \
-    X(68, undefined, SKIP) /* TPAUSE */                                                            \
-    X(69, undefined, SKIP) /* LOADIWKEY */                                                         \
-    X(70, unexpected, ALL)                                                                         \
-    X(71, unexpected, ALL)                                                                         \
-    X(72, unexpected, ALL)                                                                         \
-    X(73, unexpected, ALL)                                                                         \
-    X(74, unexpected, ALL)                                                                         \
-    X(75, unexpected, ALL)                                                                         \
-    X(76, unexpected, ALL)                                                                         \
-    X(BH_EXIT_STARTUP, startup_exit, 0)                                                            \
-    X(BH_EXIT_RECALL, recall, VCPU_MTD_RESUME | BH_MTD_DR)                                         \
+#define EXITS(X)                                                                             \
+    X(BH_EXIT_EXCEPTION, exception,                                                          \
+      VCPU_MTD_RESUME | BH_MTD_RIP | BH_MTD_QUAL | BH_MTD_EVENT | BH_MTD_DR)                 \
+    X(1, unexpected, ALL) /* external interrupt: the kernel's */                             \
+    X(BH_EXIT_TRIPLE_FAULT, triple_fault, ALL)                                               \
+    X(BH_EXIT_INIT, unexpected, ALL)                                                         \
+    X(BH_EXIT_SIPI, unexpected, ALL)                                                         \
+    X(5, unexpected, ALL)                                                                    \
+    X(6, unexpected, ALL)                                                                    \
+    X(BH_EXIT_INTR_WINDOW, window, VCPU_MTD_RESUME)                                          \
+    X(BH_EXIT_NMI_WINDOW, window, VCPU_MTD_RESUME)                                           \
+    X(BH_EXIT_TASK_SWITCH, task_switch, ALL)                                                 \
+    X(BH_EXIT_CPUID, cpuid, SKIP)                                                            \
+    X(BH_EXIT_GETSEC, undefined, SKIP)                                                       \
+    X(BH_EXIT_HLT, hlt, SKIP)                                                                \
+    X(BH_EXIT_INVD, crexit_cache, SKIP)                                                      \
+    X(BH_EXIT_INVLPG, unexpected, ALL)                                                       \
+    X(BH_EXIT_RDPMC, rdpmc, SKIP)                                                            \
+    X(BH_EXIT_RDTSC, unexpected, ALL)                                                        \
+    X(17, undefined, SKIP) /* RSM outside SMM */                                             \
+    X(BH_EXIT_VMCALL, undefined, SKIP)                                                       \
+    X(19, undefined, SKIP) /* 19 to 27: VMX instructions */                                  \
+    X(20, undefined, SKIP)                                                                   \
+    X(21, undefined, SKIP)                                                                   \
+    X(22, undefined, SKIP)                                                                   \
+    X(23, undefined, SKIP)                                                                   \
+    X(24, undefined, SKIP)                                                                   \
+    X(25, undefined, SKIP)                                                                   \
+    X(26, undefined, SKIP)                                                                   \
+    X(BH_EXIT_VMXON, undefined, SKIP)                                                        \
+    X(BH_EXIT_CR, crexit_cr,                                                                 \
+      SKIP | BH_MTD_RSP | BH_MTD_QUAL | BH_MTD_CR | BH_MTD_EFER | BH_MTD_CSSS)               \
+    X(BH_EXIT_DR, crexit_dr,                                                                 \
+      SKIP | BH_MTD_RSP | BH_MTD_QUAL | BH_MTD_CR | BH_MTD_EFER | BH_MTD_CSSS | BH_MTD_DR)   \
+    X(BH_EXIT_IO, io_exit, SKIP | BH_MTD_QUAL)                                               \
+    X(BH_EXIT_RDMSR, msrexit_read, SKIP)                                                     \
+    X(BH_EXIT_WRMSR, msrexit_write, SKIP)                                                    \
+    X(BH_EXIT_INVALID_STATE, invalid_state, ALL)                                             \
+    X(BH_EXIT_MSR_LOAD, unexpected, ALL)                                                     \
+    X(35, unexpected, ALL)                                                                   \
+    X(BH_EXIT_MWAIT, undefined, SKIP)                                                        \
+    X(37, unexpected, ALL) /* monitor trap flag */                                           \
+    X(38, unexpected, ALL)                                                                   \
+    X(BH_EXIT_MONITOR, undefined, SKIP)                                                      \
+    X(BH_EXIT_PAUSE, pause, SKIP)                                                            \
+    X(41, unexpected, ALL)                                                                   \
+    X(42, unexpected, ALL)                                                                   \
+    X(BH_EXIT_TPR_THRESHOLD, unexpected, ALL) /* not used with virtual-interrupt delivery */ \
+    X(BH_EXIT_APIC_ACCESS, mmio_apic_exit, MMIO_MTD)                                         \
+    X(BH_EXIT_EOI_INDUCED, eoi_induced, VCPU_MTD_RESUME | BH_MTD_QUAL)                       \
+    X(46, unexpected, ALL) /* 46 and 47: descriptor tables */                                \
+    X(47, unexpected, ALL)                                                                   \
+    X(BH_EXIT_EPT_VIOLATION, mmio_exit, MMIO_MTD)                                            \
+    X(BH_EXIT_EPT_MISCONFIG, unexpected, ALL)                                                \
+    X(BH_EXIT_INVEPT, undefined, SKIP)                                                       \
+    X(BH_EXIT_RDTSCP, unexpected, ALL)                                                       \
+    X(BH_EXIT_DEADLINE, deadline, VCPU_MTD_RESUME)                                           \
+    X(BH_EXIT_INVVPID, undefined, SKIP)                                                      \
+    X(BH_EXIT_WBINVD, crexit_cache, SKIP)                                                    \
+    X(BH_EXIT_XSETBV, crexit_xsetbv, SKIP)                                                   \
+    X(BH_EXIT_APIC_WRITE, apic_write, VCPU_MTD_RESUME | BH_MTD_QUAL)                         \
+    X(57, unexpected, ALL) /* RDRAND */                                                      \
+    X(BH_EXIT_INVPCID, unexpected, ALL)                                                      \
+    X(59, undefined, SKIP) /* VMFUNC */                                                      \
+    X(60, undefined, SKIP) /* ENCLS */                                                       \
+    X(61, unexpected, ALL) /* RDSEED */                                                      \
+    X(62, unexpected, ALL) /* page-modification log full */                                  \
+    X(BH_EXIT_XSAVES, undefined, SKIP)                                                       \
+    X(BH_EXIT_XRSTORS, undefined, SKIP)                                                      \
+    X(65, undefined, SKIP) /* PCONFIG */                                                     \
+    X(66, unexpected, ALL)                                                                   \
+    X(67, undefined, SKIP) /* UMWAIT */                                                      \
+    X(68, undefined, SKIP) /* TPAUSE */                                                      \
+    X(69, undefined, SKIP) /* LOADIWKEY */                                                   \
+    X(70, unexpected, ALL)                                                                   \
+    X(71, unexpected, ALL)                                                                   \
+    X(72, unexpected, ALL)                                                                   \
+    X(73, unexpected, ALL)                                                                   \
+    X(74, unexpected, ALL)                                                                   \
+    X(75, unexpected, ALL)                                                                   \
+    X(76, unexpected, ALL)                                                                   \
+    X(BH_EXIT_STARTUP, startup_exit, 0)                                                      \
+    X(BH_EXIT_RECALL, recall, VCPU_MTD_RESUME | BH_MTD_DR)                                   \
     X(BH_EXIT_ENTRY_FAILED, entry_failed, ALL)
 
 #define EXIT_HANDLER(reason, handler, groups) [reason] = (handler),

@@ -28,6 +28,7 @@ enum {
 /* Addresses of what the kernel maps for this program, beside those of protocol.h. */
 #define VCPU_STATE   UINT64_C(0x100000300000)
 #define HANDLER_UTCB UINT64_C(0x100000400000)
+#define VIRTUAL_APIC UINT64_C(0x100000500000)
 
 #define PAGE_SHIFT         12
 #define HANDLER_STACK_SIZE 16384u
@@ -151,6 +152,12 @@ static void init_policy(uint64_t apic_hz)
     msr_init(&vm.msr, vm.info->tsc_hz, vm.limits.physical_bits);
 }
 
+/* Does the processor deliver the local APIC's interrupts by itself? */
+static bool has_virtual_apic(void)
+{
+    return (vm.info->vmx & BH_VMX_VID) != 0;
+}
+
 static void init_board(uint64_t apic_hz)
 {
     const struct board_config config = {
@@ -161,7 +168,8 @@ static void init_board(uint64_t apic_hz)
         .ram_high = vm.ram.high_size,
         .debug_exit = vm.info->debug_exit != 0,
         .sink = {console_tx, &vm.console},
-        .lapic_page = vm.lapic_page,
+        .lapic_page = has_virtual_apic() ? (uint32_t *)VIRTUAL_APIC : vm.lapic_page,
+        .processor_delivers = has_virtual_apic(),
     };
 
     if (!board_init(&vm.board, &config))
@@ -177,7 +185,9 @@ static void create_vcpu(void)
          "exit handler");
     need(bh_create_pt(SEL_EXIT, SEL_HANDLER, code_address(exit_entry), (uint64_t)&vm.vcpu),
          "exit portal");
-    need(bh_create_vcpu(SEL_VCPU, VM_SEL_PD, cpu, VCPU_STATE, 0, SEL_EXIT), "vCPU");
+    need(bh_create_vcpu(SEL_VCPU, VM_SEL_PD, cpu, VCPU_STATE, has_virtual_apic() ? VIRTUAL_APIC : 0,
+                        SEL_EXIT),
+         "vCPU");
     vcpu_init(&vm.vcpu, &vm, (struct bh_vcpu_state *)VCPU_STATE, (struct bh_utcb *)HANDLER_UTCB,
               SEL_VCPU, SEL_HALT);
     need(vcpu_set_table(&vm.vcpu, (struct bh_utcb *)VM_UTCB), "MTD table");

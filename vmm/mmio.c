@@ -23,6 +23,12 @@
 #define QUAL_TRANSLATED \
     UINT64_C(0x100) /* of the linear address, not of a paging structure on its way */
 
+/* "Exit Qualification for APIC-Access VM Exits from Linear Accesses and Guest-Physical Accesses".
+ */
+#define QUAL_APIC_ACCESS       UINT64_C(0xF000)
+#define QUAL_APIC_ACCESS_READ  UINT64_C(0x0000)
+#define QUAL_APIC_ACCESS_WRITE UINT64_C(0x1000)
+
 /* Elements of a REP instruction done in one exit: then the guest gets its interrupts. */
 #define REPEAT_MAX 256u
 
@@ -324,6 +330,9 @@ static uint32_t emulate(struct mmio_guest *g)
     return vcpu_resume(g->v, mtd);
 }
 
+static const char *const on_device =
+    "an interrupt or exception whose descriptors or stack are not in memory";
+
 uint32_t mmio_exit(struct vcpu *v)
 {
     const struct bh_vcpu_state *s = v->state;
@@ -331,8 +340,7 @@ uint32_t mmio_exit(struct vcpu *v)
     struct mmio_guest g;
 
     if (s->idt_info & X86_EVENT_VALID)
-        return vcpu_stop(v,
-                         "an interrupt or exception whose descriptors or stack are not in memory");
+        return vcpu_stop(v, on_device);
     if (qual & QUAL_FETCH)
         return vcpu_stop(v, "a jump to where no memory is");
     if ((qual & QUAL_LINEAR_VALID) == 0 || (qual & QUAL_TRANSLATED) == 0)
@@ -341,5 +349,19 @@ uint32_t mmio_exit(struct vcpu *v)
     g.known_linear = s->guest_linear & ~PAGE_MASK;
     g.known_gpa = s->guest_physical & ~PAGE_MASK;
     g.known_write = (qual & QUAL_WRITE) != 0;
+    return emulate(&g);
+}
+
+/* The exit tells the offset in the page, but not the linear address: the tables are walked. */
+uint32_t mmio_apic_exit(struct vcpu *v)
+{
+    const uint64_t access = v->state->qualification & QUAL_APIC_ACCESS;
+    struct mmio_guest g;
+
+    if (v->state->idt_info & X86_EVENT_VALID)
+        return vcpu_stop(v, on_device);
+    if (access != QUAL_APIC_ACCESS_READ && access != QUAL_APIC_ACCESS_WRITE)
+        return vcpu_stop(v, "code or page tables in the local APIC");
+    mmio_open(&g, v);
     return emulate(&g);
 }

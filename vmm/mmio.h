@@ -69,3 +69,6 @@ uint32_t mmio_refuse(struct mmio_guest *g, int result, const struct insn_fault *
 
 /* Exit reason 48, EPT violation. */
 uint32_t mmio_exit(struct vcpu *v);
+
+/* Exit reason 44, APIC access. */
+uint32_t mmio_apic_exit(struct vcpu *v);

@@ -10,6 +10,9 @@
 #include "vmm/dump.h"
 #include "vmm/vm.h"
 
+/* Guest interrupt status: RVI in bits 7:0, SVI above. */
+#define SVI_SHIFT 8
+
 const uint8_t vcpu_gpr_index[VCPU_GPRS] = {BH_RAX, BH_RCX, BH_RDX, BH_RBX, BH_GPRS, BH_RBP,
                                            BH_RSI, BH_RDI, BH_R8,  BH_R9,  BH_R10,  BH_R11,
                                            BH_R12, BH_R13, BH_R14, BH_R15};
@@ -172,12 +175,11 @@ static uint32_t carry_out(struct vcpu *v, const struct inject_plan *plan)
     return BH_MTD_WINDOW | (event.info != 0 ? BH_MTD_INJECT : 0);
 }
 
-/* `hold`: inject nothing but what has been decided on already. */
-static uint32_t deliver(struct vcpu *v, bool hold)
+static uint32_t deliver(struct vcpu *v)
 {
     const struct bh_vcpu_state *s = v->state;
     const struct inject_now now = {
-        .event = hold || v->step || v->event.info != 0,
+        .event = v->step || v->event.info != 0,
         .nmi = v->vm->board.nmi,
         .interrupt = v->interrupt || v->held.info != 0,
         .rflags = s->rflags,
@@ -188,24 +190,53 @@ static uint32_t deliver(struct vcpu *v, bool hold)
     return carry_out(v, &plan);
 }
 
-/* Interrupts that wait, as far as they can have changed. */
-static void look_at_board(struct vcpu *v)
+static uint32_t or_zero(int vector)
+{
+    return vector < 0 ? 0 : (uint32_t)vector;
+}
+
+/* What the processor keeps beside the virtual-APIC page follows the model's changes to it; its own
+ * need nothing. "Guest Interrupt Status", "EOI-Exit Bitmap". Returns the groups changed. */
+static uint32_t follow_apic(struct vcpu *v, struct lapic *lapic)
+{
+    struct bh_vcpu_state *s = v->state;
+    uint32_t mtd = 0;
+
+    if (lapic->requests_changed) {
+        lapic->requests_changed = false;
+        s->guest_intr_status = or_zero(lapic_highest_irr(lapic)) | or_zero(lapic_highest_isr(lapic))
+                                                                       << SVI_SHIFT;
+        mtd = BH_MTD_APIC;
+    }
+    if (lapic->routing_changed) {
+        lapic->routing_changed = false;
+        s->apic_mmio = lapic_mode(lapic) == LAPIC_MODE_XAPIC;
+        for (unsigned i = 0; i < sizeof s->eoi_exit / sizeof s->eoi_exit[0]; i++)
+            s->eoi_exit[i] = lapic_eoi_exits(lapic, i);
+        mtd |= BH_MTD_APIC_CTRL;
+    }
+    return mtd;
+}
+
+/* Interrupts that wait, as far as they can have changed. Returns the groups changed. */
+static uint32_t look_at_board(struct vcpu *v)
 {
     struct board *board = &v->vm->board;
 
     if (board->end.how != 0)
         vm_end(v->vm, v->utcb, board->end.how, board->end.detail, "");
-    if (board->changed) {
-        board->changed = false;
-        v->interrupt = board_interrupt(board);
-    }
+    if (!board->changed)
+        return 0;
+    board->changed = false;
+    v->interrupt = board_interrupt(board);
+    return board->processor_delivers ? follow_apic(v, &board->lapic) : 0;
 }
 
-static uint32_t finish(struct vcpu *v, uint32_t mtd, bool hold)
+uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd)
 {
     const uint64_t deadline = vm_deadline(v->vm);
 
-    look_at_board(v);
+    mtd |= look_at_board(v);
     if (deadline != v->deadline) {
         v->deadline = deadline;
         v->state->deadline = vm_host_tsc(v->vm, deadline);
@@ -213,19 +244,15 @@ static uint32_t finish(struct vcpu *v, uint32_t mtd, bool hold)
     }
     if (v->interrupt || v->window != 0 || v->event.info != 0 || v->held.info != 0 ||
         v->vm->board.nmi)
-        mtd |= deliver(v, hold);
-    v->sent = hold || (mtd & BH_MTD_INJECT) != 0;
+        mtd |= deliver(v);
     return mtd;
 }
 
-uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd)
+void vcpu_take_back(struct vcpu *v)
 {
-    return finish(v, mtd, false);
-}
+    const struct bh_vcpu_state *s = v->state;
 
-uint32_t vcpu_resume_synthetic(struct vcpu *v, uint32_t mtd)
-{
-    return finish(v, mtd, v->sent && v->event.info == 0);
+    v->event = inject_interrupted(s->idt_info, s->idt_error, s->insn_len);
 }
 
 bool vcpu_wakes(struct vcpu *v)
@@ -233,9 +260,10 @@ bool vcpu_wakes(struct vcpu *v)
     struct inject_now now = {.rflags = v->state->rflags,
                              .interruptibility = v->state->interruptibility};
 
-    look_at_board(v);
+    if (v->vm->board.end.how != 0)
+        vm_end(v->vm, v->utcb, v->vm->board.end.how, v->vm->board.end.detail, "");
     now.nmi = v->vm->board.nmi;
-    now.interrupt = v->interrupt || v->held.info != 0;
+    now.interrupt = v->held.info != 0 || board_wakes(&v->vm->board);
     return v->step || inject_decide(&now).choice != INJECT_NOTHING;
 }
 

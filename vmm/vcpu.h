@@ -35,7 +35,6 @@ struct vcpu {
     struct inject_event
         held;         /* an interrupt that lost its delivery to an exception; info 0: none */
     bool interrupt;   /* an interrupt of the board waits: current unless board.changed */
-    bool sent;        /* the last reply may have injected something that has not begun */
     bool step;        /* a single-step trap follows the instruction just emulated */
     bool waiting;     /* the handler waits on sel_halt, or is about to: atomic */
     uint64_t osxsave; /* CR4.OSXSAVE, and */
@@ -109,11 +108,10 @@ uint32_t vcpu_page_fault(struct vcpu *v, uint32_t error, uint64_t address);
 uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd);
 
 /*
- * As vcpu_resume, for exits that the kernel makes up (deadline, recall): the guest may not have run
- * since the last reply, and an event injected then may still be on its way. It must not be
- * overwritten: then interrupts wait for their window.
+ * At the beginning of exits that the kernel makes up (deadline, recall): the guest may not have run
+ * since the last reply; an event injected then which has not happened comes first again.
  */
-uint32_t vcpu_resume_synthetic(struct vcpu *v, uint32_t mtd);
+void vcpu_take_back(struct vcpu *v);
 
 /* Can the vCPU take an interrupt or NMI that waits, now? Devices are up to date. */
 bool vcpu_wakes(struct vcpu *v);

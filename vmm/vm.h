@@ -31,6 +31,7 @@ struct vm {
     struct cpuid_table cpuid;
     struct crexit_policy limits;
     struct msr_vm msr;
+    /* The local APIC's registers, where the processor does not provide a page. */
     _Alignas(LAPIC_PAGE_SIZE) uint32_t lapic_page[LAPIC_PAGE_SIZE / sizeof(uint32_t)];
     uint64_t tsc_start;  /* host TSC at guest time zero */
     uint64_t tsc_adjust; /* guest TSC = vm_now + tsc_adjust: IA32_TSC_ADJUST */

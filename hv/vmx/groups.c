@@ -108,16 +108,20 @@ static void read_insn_info(struct vcpu *v, struct bh_vcpu_state *s)
 
 static void read_int_state(struct vcpu *v, struct bh_vcpu_state *s)
 {
-    (void)v;
     s->interruptibility = (uint32_t)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-    s->activity = (uint32_t)vmread(VMCS_GUEST_ACTIVITY);
+    if (v->inactive) {
+        s->activity = (uint32_t)vmread(VMCS_GUEST_ACTIVITY);
+    }
 }
 
 static void write_int_state(struct vcpu *v, const struct bh_vcpu_state *s)
 {
-    (void)v;
+    uint32_t activity = s->activity;
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY, s->interruptibility);
-    vmwrite(VMCS_GUEST_ACTIVITY, s->activity);
+    if (activity != 0 || v->inactive) {
+        vmwrite(VMCS_GUEST_ACTIVITY, activity);
+        v->inactive = activity != 0;
+    }
 }
 
 static void write_inject(struct vcpu *v, const struct bh_vcpu_state *s)
@@ -424,7 +428,17 @@ static const struct group group[BH_MTD_GROUPS] = {
 
 void groups_read(struct vcpu *v, uint32_t mtd)
 {
-    for (; mtd != 0; mtd &= mtd - 1) {
+    /* What almost every exit brings, without the table. */
+    if ((mtd & BH_MTD_RIP) != 0) {
+        read_rip(v, v->state);
+    }
+    if ((mtd & BH_MTD_RFLAGS) != 0) {
+        read_rflags(v, v->state);
+    }
+    if ((mtd & BH_MTD_INT_STATE) != 0) {
+        read_int_state(v, v->state);
+    }
+    for (mtd &= ~(BH_MTD_RIP | BH_MTD_RFLAGS | BH_MTD_INT_STATE); mtd != 0; mtd &= mtd - 1) {
         const struct group *g = &group[__builtin_ctz(mtd)];
         if (g->read != NULL) {
             g->read(v, v->state);
@@ -434,7 +448,10 @@ void groups_read(struct vcpu *v, uint32_t mtd)
 
 void groups_write(struct vcpu *v, uint32_t mtd)
 {
-    for (; mtd != 0; mtd &= mtd - 1) {
+    if ((mtd & BH_MTD_RIP) != 0) {
+        write_rip(v, v->state);
+    }
+    for (mtd &= ~BH_MTD_RIP; mtd != 0; mtd &= mtd - 1) {
         const struct group *g = &group[__builtin_ctz(mtd)];
         if (g->write != NULL) {
             g->write(v, v->state);

@@ -27,6 +27,7 @@ struct vcpu {
     uint32_t cpu_controls_2; /* without CPU2_APIC_ACCESS */
     bool launched;
     bool initialized;
+    bool inactive; /* the VMM has set an activity state other than active */
     struct timeout deadline;
     struct vcpu_msrs msrs; /* valid while the vCPU is not loaded */
     uint64_t xcr0;

@@ -298,15 +298,6 @@ void vcpu_load(struct cpu *cpu, struct vcpu *v)
     load_msrs(&v->msrs);
 }
 
-/* Bring an exit to the VMM. */
-static _Noreturn void send(struct ec *ec, uint32_t reason)
-{
-    struct vcpu *v = ec->vcpu;
-    v->state->exit_reason = reason;
-    groups_read(v, v->mtd[reason]);
-    ipc_event(ec, reason);
-}
-
 void vmx_start(struct ec *ec)
 {
     struct cpu *cpu = cpu_self();
@@ -319,7 +310,10 @@ void vmx_start(struct ec *ec)
 void vmx_reply(struct ec *ec, uint64_t mtd)
 {
     struct vcpu *v = ec->vcpu;
-    vcpu_load(cpu_self(), v);
+    struct cpu *cpu = cpu_self();
+    if (__builtin_expect(cpu->vcpu != v, 0)) {
+        vcpu_load(cpu, v);
+    }
     groups_write(v, (uint32_t)mtd & BH_MTD_ALL);
     ec->cont = vmx_resume;
 }
@@ -356,7 +350,9 @@ void vmx_resume(struct ec *ec)
 {
     struct cpu *cpu = cpu_self();
     struct vcpu *v = ec->vcpu;
-    vcpu_load(cpu, v);
+    if (__builtin_expect(cpu->vcpu != v, 0)) {
+        vcpu_load(cpu, v);
+    }
     if (__builtin_expect(ec->hazard != 0, 0)) {
         handle_hazard(ec);
     }
@@ -413,7 +409,9 @@ _Noreturn void vmx_exit(struct cpu *cpu)
     if (reason >= BH_EXIT_STARTUP) {
         panic("CPU %u: unknown exit reason %u", cpu->id, reason);
     }
-    send(ec, reason);
+    v->state->exit_reason = reason;
+    groups_read(v, v->mtd[reason]);
+    ipc_exit(cpu, ec, reason);
 }
 
 _Noreturn void vmx_entry_failed(void)

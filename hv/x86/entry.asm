@@ -10,7 +10,8 @@ bits 64
 default rel
 section .text
 
-extern syscall_entry
+extern syscall_table
+extern syscall_preempted
 extern trap_user
 extern trap_kernel
 extern trap_ist
@@ -36,46 +37,84 @@ extern sched_pick
     push r15
 %endmacro
 
-; SYSENTER: RCX = stack and RDX = instruction to return to. SYSEXIT faults in the kernel if they are not canonical, so they are
-; made so here.
+; Offsets from the end of the registers, to which RSP points at first.
+%define SAVED(reg) rsp - REGS_SIZE + REGS_ %+ reg
+%define REG(reg) rdi + EC_REGS + REGS_ %+ reg
+%define CPU(field) rsp - CPU_STACK_TOP + CPU_ %+ field
+
+; SYSENTER: RCX = stack and RDX = instruction to return to. The C functions of the table keep RBX, RBP and R12 to R15; they are saved
+; for those calls that switch to another EC and do not come back.
 global entry_sysenter
 entry_sysenter:
     mov rsp, [rsp]
-    shl rcx, 16
-    sar rcx, 16
-    shl rdx, 16
-    sar rdx, 16
-    mov [rsp - REGS_SIZE + REGS_RSP], rcx
-    mov [rsp - REGS_SIZE + REGS_RIP], rdx
-    sub rsp, REGS_SIZE - REGS_VECTOR
-    push_registers
-    lea rdi, [rsp - EC_REGS]
+    mov [SAVED(RSP)], rcx
+    mov [SAVED(RIP)], rdx
+    mov [SAVED(RAX)], rax
+    mov [SAVED(RBX)], rbx
+    mov [SAVED(RBP)], rbp
+    mov [SAVED(RSI)], rsi
+    mov [SAVED(RDI)], rdi
+    mov [SAVED(R8)], r8
+    mov [SAVED(R9)], r9
+    mov [SAVED(R10)], r10
+    mov [SAVED(R12)], r12
+    mov [SAVED(R13)], r13
+    mov [SAVED(R14)], r14
+    mov [SAVED(R15)], r15
+    movzx eax, dil
+    lea rdi, [rsp - REGS_SIZE - EC_REGS]
     mov rsp, [rdi + EC_STACK]
     push RFLAGS_CLEAN           ; no direction flag, no AC (SMAP), no TF, no NT from user level
     popfq
-    call syscall_entry
+    cmp eax, CALL_COUNT
+    jae no_such_call
+    call [syscall_table + rax * 8]
+call_done:
+    mov rdi, [CPU(CURRENT)]
+    cmp dword [CPU(HAZARD)], 0
+    jne preempted
+    mov ecx, eax
+    mov rsi, [REG(RSI)]
+    mov rax, [REG(RAX)]
+    mov r8, [REG(R8)]
+    mov r9, [REG(R9)]
+    mov r10, [REG(R10)]
+    mov rdx, [REG(RIP)]
+    mov r11, [REG(RSP)]
+    mov edi, ecx
+    mov rcx, r11
+    sti                         ; takes effect after the next instruction
+global entry_sysexit_direct
+entry_sysexit_direct:           ; faults when RCX or RDX is not canonical: trap_kernel knows
+    o64 sysexit
+no_such_call:
+    mov eax, ERR_CALL
+    jmp call_done
+preempted:
+    mov [REG(RDI)], rax
+    call syscall_preempted
 
 ; void entry_sysexit(struct ec *)
 global entry_sysexit
 entry_sysexit:
-    lea rsp, [rdi + EC_REGS]
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rdi
-    pop rsi
-    pop rbp
-    add rsp, 16                 ; RDX and RCX carry what SYSEXIT needs
-    pop rbx
-    pop rax
-    mov rdx, [rsp + REGS_RIP - REGS_VECTOR]
-    mov rcx, [rsp + REGS_RSP - REGS_VECTOR]
-    sti                         ; takes effect after the next instruction
+    mov r15, [REG(R15)]
+    mov r14, [REG(R14)]
+    mov r13, [REG(R13)]
+    mov r12, [REG(R12)]
+    mov r11, [REG(R11)]
+    mov r10, [REG(R10)]
+    mov r9, [REG(R9)]
+    mov r8, [REG(R8)]
+    mov rsi, [REG(RSI)]
+    mov rbp, [REG(RBP)]
+    mov rbx, [REG(RBX)]
+    mov rax, [REG(RAX)]
+    mov rdx, [REG(RIP)]
+    mov rcx, [REG(RSP)]
+    mov rdi, [REG(RDI)]
+    sti
+global entry_sysexit_switch
+entry_sysexit_switch:
     o64 sysexit
 
 ; void entry_iret(struct ec *)

@@ -38,7 +38,7 @@ struct gate {
 
 static struct gate idt[GATES] __attribute__((aligned(4096)));
 
-extern char entry_table[], entry_sysenter[];
+extern char entry_table[], entry_sysenter[], entry_sysexit_direct[], entry_sysexit_switch[];
 
 static unsigned ist_of(unsigned vector)
 {
@@ -177,6 +177,11 @@ static _Noreturn void die(const struct cpu *cpu, const struct regs *r)
 void trap_kernel(struct regs *r)
 {
     struct cpu *cpu = cpu_self();
+    if (r->vector == VECTOR_GP &&
+        (r->rip == (uint64_t)entry_sysexit_direct || r->rip == (uint64_t)entry_sysexit_switch)) {
+        /* SYSEXIT to an address that is not canonical: the fault is the user's. */
+        ipc_event(cpu->current, VECTOR_GP);
+    }
     if (r->vector < VECTOR_EXCEPTIONS) {
         die(cpu, r);
     }

@@ -355,7 +355,7 @@ static void a_single_step_traps_after_an_emulated_instruction(void **state)
     assert_int_equal(guest.rip, FIXTURE_CODE + 2);
 }
 
-static void a_recall_does_not_overwrite_an_event_on_its_way(void **state)
+static void an_event_that_has_not_begun_goes_first_again(void **state)
 {
     (void)state;
     raise_interrupt(VECTOR);
@@ -363,12 +363,24 @@ static void a_recall_does_not_overwrite_an_event_on_its_way(void **state)
     assert_int_equal(guest.inject_info, X86_EVENT_VALID | VECTOR);
     raise_interrupt(VECTOR + 0x10);
     for (unsigned i = 0; i < 2; i++) {
-        fixture_exit(BH_EXIT_RECALL);
-        assert_int_equal(guest.inject_info, 0);
+        fixture_early_exit(BH_EXIT_RECALL);
+        assert_int_equal(guest.inject_info, X86_EVENT_VALID | VECTOR);
         assert_int_equal(guest.window, BH_WINDOW_INTR);
     }
     fixture_exit(BH_EXIT_INTR_WINDOW);
     assert_int_equal(guest.inject_info, X86_EVENT_VALID | (VECTOR + 0x10));
+}
+
+static void a_fault_that_has_not_begun_keeps_its_error_code(void **state)
+{
+    (void)state;
+    rdmsr(MSR_UNKNOWN);
+    guest.inject_error = 0x18;
+    fixture_early_exit(BH_EXIT_DEADLINE);
+    assert_int_equal(guest.inject_info, GP_WITH_CODE);
+    assert_int_equal(guest.inject_error, 0x18);
+    fixture_exit(BH_EXIT_RECALL);
+    assert_int_equal(guest.inject_info, 0);
 }
 
 static void efer_takes_what_is_not_reserved(void **state)
@@ -431,7 +443,8 @@ int main(void)
         cmocka_unit_test_setup(a_debug_exception_sets_dr6, fixture_setup),
         cmocka_unit_test_setup(an_interrupt_pushed_aside_comes_after_the_exception, fixture_setup),
         cmocka_unit_test_setup(a_single_step_traps_after_an_emulated_instruction, fixture_setup),
-        cmocka_unit_test_setup(a_recall_does_not_overwrite_an_event_on_its_way, fixture_setup),
+        cmocka_unit_test_setup(an_event_that_has_not_begun_goes_first_again, fixture_setup),
+        cmocka_unit_test_setup(a_fault_that_has_not_begun_keeps_its_error_code, fixture_setup),
         cmocka_unit_test_setup(efer_takes_what_is_not_reserved, fixture_setup),
         cmocka_unit_test_setup(lme_cannot_change_under_paging, fixture_setup),
         cmocka_unit_test_setup(input_reaches_the_uart_by_a_recall, fixture_setup),

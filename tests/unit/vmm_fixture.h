@@ -79,8 +79,7 @@ static void fixture_move(struct bh_vcpu_state *to, const struct bh_vcpu_state *f
     }
 }
 
-/* One exit and the reply. Returns the groups that the handler changed. */
-static uint32_t fixture_exit(uint32_t reason)
+static uint32_t fixture_any_exit(uint32_t reason, struct inject_event not_begun)
 {
     uint32_t mtd;
 
@@ -90,11 +89,29 @@ static uint32_t fixture_exit(uint32_t reason)
     state_page.cr2 = guest.cr2;
     state_page.exit_reason = reason;
     fixture_move(&state_page, &guest, vm.vcpu.mtd[reason]);
+    if (reason == BH_EXIT_RECALL || reason == BH_EXIT_DEADLINE) {
+        state_page.idt_info = not_begun.info;
+        state_page.idt_error = not_begun.error;
+        state_page.insn_len = not_begun.length;
+    }
     mtd = exit_handler[reason](&vm.vcpu);
     memcpy(guest.gpr, state_page.gpr, sizeof guest.gpr);
     guest.cr2 = state_page.cr2;
     fixture_move(&guest, &state_page, mtd);
     return mtd;
+}
+
+/* One exit and the reply. Returns the groups that the handler changed. */
+static uint32_t fixture_exit(uint32_t reason)
+{
+    return fixture_any_exit(reason, (struct inject_event){0, 0, 0});
+}
+
+/* An exit that the kernel makes up before the guest has run: what was to be injected comes back. */
+static inline uint32_t fixture_early_exit(uint32_t reason)
+{
+    return fixture_any_exit(
+        reason, (struct inject_event){guest.inject_info, guest.inject_error, guest.inject_len});
 }
 
 /* The exit of an instruction that is executed again as often as the handler asks for more state. */

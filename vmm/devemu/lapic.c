@@ -38,6 +38,11 @@ static uint32_t bitmap_bit(unsigned vector)
     return UINT32_C(1) << vector % VECTORS_PER_WORD;
 }
 
+static bool bitmap_test(const struct lapic *l, unsigned bitmap, unsigned vector)
+{
+    return (*bitmap_word(l, bitmap, vector) & bitmap_bit(vector)) != 0;
+}
+
 /* Atomic, because another thread may be in lapic_accept. */
 static void bitmap_assign(struct lapic *l, unsigned bitmap, unsigned vector, bool value)
 {
@@ -45,11 +50,16 @@ static void bitmap_assign(struct lapic *l, unsigned bitmap, unsigned vector, boo
         __atomic_fetch_or(bitmap_word(l, bitmap, vector), bitmap_bit(vector), __ATOMIC_ACQ_REL);
     else
         __atomic_fetch_and(bitmap_word(l, bitmap, vector), ~bitmap_bit(vector), __ATOMIC_ACQ_REL);
+    __atomic_store_n(&l->requests_changed, true, __ATOMIC_RELEASE);
 }
 
-static bool bitmap_test(const struct lapic *l, unsigned bitmap, unsigned vector)
+/* The trigger mode of an interrupt that arrives: seldom another one than the last time. */
+static void set_trigger(struct lapic *l, unsigned vector, bool level)
 {
-    return (*bitmap_word(l, bitmap, vector) & bitmap_bit(vector)) != 0;
+    if (bitmap_test(l, LAPIC_TMR, vector) == level)
+        return;
+    bitmap_assign(l, LAPIC_TMR, vector, level);
+    __atomic_store_n(&l->routing_changed, true, __ATOMIC_RELEASE);
 }
 
 static int bitmap_highest(const struct lapic *l, unsigned bitmap)
@@ -90,7 +100,7 @@ bool lapic_accept(struct lapic *l, unsigned vector, bool level)
         lapic_report_error(l, LAPIC_ERROR_RECEIVE_ILLEGAL_VECTOR);
         return false;
     }
-    bitmap_assign(l, LAPIC_TMR, vector, level);
+    set_trigger(l, vector, level);
     bitmap_assign(l, LAPIC_IRR, vector, true);
     return true;
 }

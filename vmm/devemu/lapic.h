@@ -119,8 +119,12 @@ struct lapic_config {
     struct lapic_output output;
 };
 
-/* All fields are private to lapic.c. */
 struct lapic {
+    /* For whoever keeps the processor's copies in step; the model sets them, the caller clears. */
+    bool requests_changed; /* IRR or ISR: lapic_highest_irr and lapic_highest_isr */
+    bool routing_changed;  /* TMR or mode: lapic_eoi_exits and lapic_mode */
+
+    /* Private to lapic.c. */
     struct lapic_config config;
     uint64_t base;   /* IA32_APIC_BASE */
     uint32_t errors; /* found since the last write of the ESR */

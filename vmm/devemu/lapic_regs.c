@@ -344,6 +344,8 @@ static void reset_registers(struct lapic *l)
     set_identity(l);
     l->errors = 0;
     l->lint_remote_irr = false;
+    l->requests_changed = true;
+    l->routing_changed = true;
     lapic_timer_reset(&l->timer);
 }
 
@@ -387,6 +389,7 @@ static bool write_base(struct lapic *l, uint64_t value)
     l->base = value;
     if (from == to)
         return true;
+    l->routing_changed = true;
     if (to != x2apic) {
         reset_registers(l);
         return true;
