@@ -60,8 +60,9 @@ struct cpu {
     uint64_t mask;     /* 1 << id */
     uint32_t id, apic_id;
     uint32_t hazard;
-    uint32_t hops; /* helping steps since the last scheduling decision */
-    bool helping;  /* the current EC runs on the time of an EC that only waits for it */
+    uint32_t helping; /* the current EC runs on the time of an EC that only waits for it; entry.asm
+                         tests it with hazard */
+    uint32_t hops;    /* helping steps since the last scheduling decision */
     bool online;
     uint64_t sc_start; /* TSC since when sc is charged */
     uint64_t sc_end;   /* TSC at which its budget ends */
@@ -78,6 +79,9 @@ struct cpu {
     uint64_t idle_ticks;
     struct list ready[CPU_PRIORITIES];
 };
+_Static_assert(offsetof(struct cpu, helping) == offsetof(struct cpu, hazard) + 4 &&
+                   offsetof(struct cpu, hazard) % 8 == 0,
+               "tested as one word");
 _Static_assert(sizeof(struct cpu) <= 0x2000, "the structure fills at most two pages");
 
 static inline struct cpu *cpu_self(void)

@@ -46,9 +46,10 @@ struct ec {
     uint32_t hazard;
     uint32_t depth;    /* of the chain before it */
     bool handler;      /* runs only when called */
-    bool blocked;      /* waits to be woken */
     bool waking;       /* is on its CPU's remote_wake list */
-    bool in_exception; /* waits for the reply of its event portal */
+    bool blocked;      /* waits to be woken */
+    bool in_exception; /* waits for the reply of its event portal; entry.asm tests it together with
+                          blocked */
     void *vapic;       /* virtual-APIC page of a vCPU, or NULL */
     void *fpu;         /* extended state, a page */
     bool fpu_used;
@@ -123,6 +124,11 @@ _Noreturn void ec_resume(struct ec *ec);
 void ec_return_sysexit(struct ec *ec);
 void ec_return_iret(struct ec *ec);
 void ec_dead(struct ec *ec);
+
+_Static_assert(offsetof(struct ec, in_exception) == offsetof(struct ec, blocked) + 1,
+               "tested as one word");
+_Static_assert(offsetof(struct object, dead) == offsetof(struct object, type) + 1,
+               "tested as one word");
 
 /* Continuation of a handler that waits for a message. */
 void ec_waiting(struct ec *ec);

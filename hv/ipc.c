@@ -128,7 +128,7 @@ static enum bh_status help(struct cpu *cpu, struct ec *ec, struct ec *handler)
     if (end->blocked) {
         sched_block(cpu, end);
     }
-    cpu->helping = true;
+    cpu->helping = 1;
     ec_run(cpu, end);
 }
 
@@ -224,10 +224,6 @@ enum bh_status ipc_reply(struct ec *ec)
     caller->partner = NULL;
     if (caller->vcpu != NULL) {
         vmx_reply(caller, ec->regs.rsi);
-        if (__builtin_expect(!cpu->helping && cpu->hazard == 0 && !caller->blocked, 1)) {
-            ec_make_current(cpu, caller);
-            vmx_resume(caller);
-        }
     } else if (caller->in_exception) {
         reply_exception(ec, caller);
     } else {
@@ -235,13 +231,28 @@ enum bh_status ipc_reply(struct ec *ec)
         caller->regs.rdi = BH_OK;
         caller->cont = ec_return_sysexit;
     }
-    if (__builtin_expect(cpu->helping || cpu->hazard != 0 || caller->blocked, 0)) {
+    if (__builtin_expect(cpu->helping != 0 || cpu->hazard != 0 || caller->blocked, 0)) {
         if (cpu->hazard != 0) {
             sched_reschedule(cpu);
         }
         sched_rewalk(cpu);
     }
     ec_run(cpu, caller);
+}
+
+_Noreturn void ipc_reply_vcpu(struct ec *ec, uint64_t mtd)
+{
+    struct cpu *cpu = cpu_self();
+    struct ec *caller = ec->caller;
+    ec->cont = ec_waiting;
+    ec->caller = NULL;
+    caller->partner = NULL;
+    vmx_reply(caller, mtd);
+    if (__builtin_expect(cpu->helping != 0 || cpu->hazard != 0 || caller->blocked, 0)) {
+        sched_reschedule(cpu);
+    }
+    ec_make_current(cpu, caller);
+    vmx_resume(caller);
 }
 
 static void describe_exception(struct ec *ec, struct ec *handler)

@@ -14,6 +14,9 @@ enum bh_status ipc_call(struct ec *ec);
 /* The current thread replies to its caller and waits. Returns only to refuse. */
 enum bh_status ipc_reply(struct ec *ec);
 
+/* From entry.asm: the current thread replies to a vCPU, and waits. */
+_Noreturn void ipc_reply_vcpu(struct ec *ec, uint64_t mtd);
+
 /*
  * Tell the event portal of `ec`, the current EC: for a vCPU, RSI = exit reason, the state page is
  * up to date; for a thread, RSI = exception vector. An EC without a living event portal ends here.

@@ -173,7 +173,7 @@ _Noreturn void sched_block(struct cpu *cpu, struct ec *ec)
 
 _Noreturn void sched_rewalk(struct cpu *cpu)
 {
-    cpu->helping = false;
+    cpu->helping = 0;
     cpu->hops = 0;
     if (cpu->sc == NULL) {
         sched_reschedule(cpu);

@@ -20,6 +20,13 @@ void syscall_restart(struct ec *ec);
 /* A call that goes on later: like syscall_restart, but gives way to more urgent work first. */
 _Noreturn void syscall_continue(struct ec *ec);
 
+/* entry.asm: the calls that may switch to another EC. */
+enum bh_status entry_ipc_call(struct ec *ec);
+enum bh_status entry_ipc_reply(struct ec *ec);
+enum bh_status entry_syscall_delegate(struct ec *ec);
+enum bh_status entry_syscall_revoke(struct ec *ec);
+enum bh_status entry_syscall_sm_ctrl(struct ec *ec);
+
 /* The calls, in create.c, range.c and control.c. */
 enum bh_status syscall_create_pd(struct ec *ec);
 enum bh_status syscall_create_ec(struct ec *ec);

@@ -70,6 +70,15 @@ struct cpuid_table {
 void cpuid_init(struct cpuid_table *table, const struct cpuid_facts *host,
                 const struct cpuid_vm *vm);
 
+/* The answer to a leaf that depends on nothing else, or NULL: ask cpuid_query. */
+static inline const struct cpuid_row *cpuid_plain(const struct cpuid_table *table, uint32_t leaf)
+{
+    if (leaf < CPUID_BASIC_LEAVES)
+        return table->leaf[leaf].kind == CPUID_PLAIN ? &table->basic[leaf] : NULL;
+    leaf -= CPUID_EXTENDED_BASE;
+    return leaf < CPUID_EXTENDED_LEAVES ? &table->extended[leaf] : NULL;
+}
+
 /*
  * The guest executes CPUID with leaf in EAX and subleaf in ECX; cr4 and xcr0 are its registers'
  * values now. Result in out[CPUID_REGS]. A leaf beyond the last one of its range gives the highest

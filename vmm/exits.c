@@ -20,19 +20,36 @@
 #define QUAL_EOI_VECTOR  0xFFu
 #define QUAL_APIC_OFFSET 0xFFFu
 
-static uint32_t cpuid(struct vcpu *v)
+static void put_cpuid(struct bh_vcpu_state *s, const uint32_t *r)
+{
+    s->gpr[BH_RAX] = r[CPUID_EAX];
+    s->gpr[BH_RBX] = r[CPUID_EBX];
+    s->gpr[BH_RCX] = r[CPUID_ECX];
+    s->gpr[BH_RDX] = r[CPUID_EDX];
+}
+
+/* A leaf that depends on the subleaf or on registers. */
+static uint32_t cpuid_special(struct vcpu *v)
 {
     struct bh_vcpu_state *s = v->state;
     const uint32_t leaf = (uint32_t)s->gpr[BH_RAX];
     uint32_t r[CPUID_REGS];
 
     cpuid_query(&v->vm->cpuid, leaf, (uint32_t)s->gpr[BH_RCX], v->osxsave, v->xcr0, r);
-    if (leaf == CPUID_LEAF_APIC && lapic_mode(&v->vm->board.lapic) == LAPIC_MODE_DISABLED)
+    if (leaf == CPUID_LEAF_APIC && lapic_mode(&v->board->lapic) == LAPIC_MODE_DISABLED)
         r[CPUID_EDX] &= ~CPUID_EDX_APIC;
-    s->gpr[BH_RAX] = r[CPUID_EAX];
-    s->gpr[BH_RBX] = r[CPUID_EBX];
-    s->gpr[BH_RCX] = r[CPUID_ECX];
-    s->gpr[BH_RDX] = r[CPUID_EDX];
+    put_cpuid(s, r);
+    return vcpu_skip(v);
+}
+
+static uint32_t cpuid(struct vcpu *v)
+{
+    struct bh_vcpu_state *s = v->state;
+    const struct cpuid_row *row = cpuid_plain(&v->vm->cpuid, (uint32_t)s->gpr[BH_RAX]);
+
+    if (row == NULL)
+        return cpuid_special(v);
+    put_cpuid(s, row->reg);
     return vcpu_skip(v);
 }
 
@@ -50,12 +67,16 @@ static uint32_t hlt(struct vcpu *v)
     uint32_t mtd;
 
     vm_advance(v->vm);
-    if ((v->state->rflags & X86_RFLAGS_IF) == 0 && !v->vm->board.nmi)
+    if ((v->state->rflags & X86_RFLAGS_IF) == 0 && !v->board->nmi)
         return vcpu_stop(v, "HLT with interrupts off");
     mtd = vcpu_skip(v);
-    console_flush(&v->vm->console);
-    while (!awake(v))
+    console_flush(v->console);
+    while (!awake(v)) {
         vcpu_wait(v, vm_deadline(v->vm), awake);
+        mtd |= BH_MTD_DEADLINE;
+    }
+    if (mtd & BH_MTD_DEADLINE)
+        mtd = (mtd & ~BH_MTD_DEADLINE) | vcpu_renew_deadline(v);
     return vcpu_resume(v, mtd);
 }
 
@@ -90,7 +111,7 @@ static uint32_t recall(struct vcpu *v)
     vcpu_take_back(v);
     if (v->step) {
         v->step = false;
-        v->event = inject_exception(X86_VECTOR_DB, false, 0);
+        vcpu_put_event(v, inject_exception(X86_VECTOR_DB, false, 0));
         mtd = debug_registers(v->state, X86_DR6_BS);
     }
     vm_advance(v->vm);
@@ -127,7 +148,7 @@ static uint32_t exception(struct vcpu *v)
     s->interruptibility &= ~X86_BLOCKING_SHADOW;
     if ((info & X86_EVENT_VECTOR) == X86_VECTOR_DB)
         mtd |= debug_registers(s, s->qualification);
-    v->event = inject_interrupted(info, s->exit_intr_error, s->insn_len);
+    vcpu_put_event(v, inject_interrupted(info, s->exit_intr_error, s->insn_len));
     return vcpu_resume(v, mtd);
 }
 

@@ -41,6 +41,8 @@ void vcpu_init(struct vcpu *v, struct vm *vm, struct bh_vcpu_state *state, struc
 {
     *v = (struct vcpu){.state = state,
                        .vm = vm,
+                       .board = &vm->board,
+                       .console = &vm->console,
                        .utcb = utcb,
                        .sel = sel,
                        .sel_halt = sel_halt,
@@ -72,22 +74,25 @@ bool vcpu_has(struct vcpu *v, uint32_t groups)
     return false;
 }
 
-void vcpu_lower(struct vcpu *v)
+void vcpu_restore_entry(struct vcpu *v)
 {
     const uint32_t reason = v->state->exit_reason;
 
-    if (v->mtd[reason] != vcpu_mtd[reason])
-        set_entry(v, reason, vcpu_mtd[reason]);
+    set_entry(v, reason, vcpu_mtd[reason]);
 }
 
-uint32_t vcpu_trap_flag(struct vcpu *v)
+uint32_t vcpu_end_insn(struct vcpu *v)
 {
     struct bh_vcpu_state *s = v->state;
-    uint32_t mtd = 0;
+    uint32_t mtd = BH_MTD_RIP;
 
+    if (s->interruptibility & X86_BLOCKING_SHADOW) {
+        s->interruptibility &= ~X86_BLOCKING_SHADOW;
+        mtd |= BH_MTD_INT_STATE;
+    }
     if (s->rflags & X86_RFLAGS_RF) {
         s->rflags &= ~X86_RFLAGS_RF;
-        mtd = BH_MTD_RFLAGS;
+        mtd |= BH_MTD_RFLAGS;
     }
     if (s->rflags & X86_RFLAGS_TF) {
         /* DR6 is not at hand, so the trap is raised at an exit that brings it: before the next
@@ -98,6 +103,12 @@ uint32_t vcpu_trap_flag(struct vcpu *v)
     return mtd;
 }
 
+void vcpu_put_event(struct vcpu *v, struct inject_event event)
+{
+    v->event = event;
+    v->busy = true;
+}
+
 uint32_t vcpu_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 {
     struct bh_vcpu_state *s = v->state;
@@ -106,7 +117,7 @@ uint32_t vcpu_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t er
         return 0;
     /* VM entry refuses an error code in real mode, which has none: "VM-Entry
      * Interruption-Information Field". */
-    v->event = inject_exception(vector, has_error && (s->cr0 & X86_CR0_PE) != 0, error);
+    vcpu_put_event(v, inject_exception(vector, has_error && (s->cr0 & X86_CR0_PE) != 0, error));
     if (has_error)
         vcpu_lower(v);
     s->interruptibility &= ~X86_BLOCKING_SHADOW; /* ends with the delivery */
@@ -218,33 +229,61 @@ static uint32_t follow_apic(struct vcpu *v, struct lapic *lapic)
     return mtd;
 }
 
+static void end_if_asked(struct vcpu *v)
+{
+    const struct board_end *end = &v->board->end;
+
+    if (end->how != 0)
+        vm_end(v->vm, v->utcb, end->how, end->detail, "");
+}
+
 /* Interrupts that wait, as far as they can have changed. Returns the groups changed. */
 static uint32_t look_at_board(struct vcpu *v)
 {
-    struct board *board = &v->vm->board;
+    struct board *board = v->board;
 
-    if (board->end.how != 0)
-        vm_end(v->vm, v->utcb, board->end.how, board->end.detail, "");
     if (!board->changed)
         return 0;
+    end_if_asked(v);
     board->changed = false;
     v->interrupt = board_interrupt(board);
     return board->processor_delivers ? follow_apic(v, &board->lapic) : 0;
 }
 
-uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd)
+static uint32_t set_deadline(struct vcpu *v, uint64_t deadline)
+{
+    v->deadline = deadline;
+    v->state->deadline = vm_host_tsc(v->vm, deadline);
+    return BH_MTD_DEADLINE;
+}
+
+uint32_t vcpu_renew_deadline(struct vcpu *v)
+{
+    const uint64_t deadline = vm_deadline(v->vm);
+
+    return deadline == v->deadline ? 0 : set_deadline(v, deadline);
+}
+
+static bool is_busy(const struct vcpu *v)
+{
+    return v->interrupt || v->window != 0 || v->event.info != 0 || v->held.info != 0 ||
+           v->board->nmi;
+}
+
+uint32_t vcpu_settle(struct vcpu *v, uint32_t mtd)
 {
     const uint64_t deadline = vm_deadline(v->vm);
 
     mtd |= look_at_board(v);
-    if (deadline != v->deadline) {
-        v->deadline = deadline;
-        v->state->deadline = vm_host_tsc(v->vm, deadline);
-        mtd |= BH_MTD_DEADLINE;
-    }
-    if (v->interrupt || v->window != 0 || v->event.info != 0 || v->held.info != 0 ||
-        v->vm->board.nmi)
+    /* One that moves away stays with the kernel: it seldom comes to pass, and setting it costs more
+     * than it does. */
+    if (deadline < v->deadline)
+        mtd |= set_deadline(v, deadline);
+    v->busy = is_busy(v);
+    if (v->busy) {
         mtd |= deliver(v);
+        v->busy = is_busy(v);
+    }
     return mtd;
 }
 
@@ -252,7 +291,7 @@ void vcpu_take_back(struct vcpu *v)
 {
     const struct bh_vcpu_state *s = v->state;
 
-    v->event = inject_interrupted(s->idt_info, s->idt_error, s->insn_len);
+    vcpu_put_event(v, inject_interrupted(s->idt_info, s->idt_error, s->insn_len));
 }
 
 bool vcpu_wakes(struct vcpu *v)
@@ -260,8 +299,7 @@ bool vcpu_wakes(struct vcpu *v)
     struct inject_now now = {.rflags = v->state->rflags,
                              .interruptibility = v->state->interruptibility};
 
-    if (v->vm->board.end.how != 0)
-        vm_end(v->vm, v->utcb, v->vm->board.end.how, v->vm->board.end.detail, "");
+    end_if_asked(v);
     now.nmi = v->vm->board.nmi;
     now.interrupt = v->held.info != 0 || board_wakes(&v->vm->board);
     return v->step || inject_decide(&now).choice != INJECT_NOTHING;

@@ -17,6 +17,8 @@
 #include "hv/abi/status.h"
 #include "hv/abi/utcb.h"
 #include "hv/abi/vcpu.h"
+#include "vmm/board.h"
+#include "vmm/console.h"
 #include "vmm/inject.h"
 #include "vmm/insn/insn.h"
 #include "vmm/x86.h"
@@ -26,11 +28,15 @@ struct vm;
 struct vcpu {
     struct bh_vcpu_state *state; /* the kernel's page */
     struct vm *vm;
+    struct board *board;
+    struct console *console;
+    uint64_t deadline; /* as the kernel has it, in ticks of vm_now; BH_NEVER: none. It may come
+                          before anything is due: then the kernel is told the next one */
+    bool busy;         /* something waits to be delivered, or a window is asked for */
+    uint32_t window;   /* BH_WINDOW_* as the kernel has it */
+    uint32_t sel;      /* of the vCPU */
+    uint32_t sel_halt; /* semaphore on which the handler waits while the guest halts */
     struct bh_utcb *utcb;      /* of the exit handler */
-    uint32_t sel;              /* of the vCPU */
-    uint32_t sel_halt;         /* semaphore on which the handler waits while the guest halts */
-    uint32_t window;           /* BH_WINDOW_* as the kernel has it */
-    uint64_t deadline;         /* as the kernel has it, in ticks of vm_now; BH_NEVER: none */
     struct inject_event event; /* goes before everything else; info 0: none */
     struct inject_event
         held;         /* an interrupt that lost its delivery to an exception; info 0: none */
@@ -71,7 +77,7 @@ enum bh_status vcpu_set_table(const struct vcpu *v, struct bh_utcb *utcb);
 bool vcpu_has(struct vcpu *v, uint32_t groups);
 
 /* An entry raised by vcpu_has goes back to what vcpu_mtd says, if this exit's reason has one. */
-void vcpu_lower(struct vcpu *v);
+static inline void vcpu_lower(struct vcpu *v);
 
 /* General register by its number in ModRM and REX, 0 to 15. RSP needs BH_MTD_RSP; a write returns
  * it if it changed. */
@@ -100,12 +106,19 @@ uint32_t vcpu_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t er
 /* The page fault of the present instruction, with CR2. */
 uint32_t vcpu_page_fault(struct vcpu *v, uint32_t error, uint64_t address);
 
+/* `event` goes before everything else that waits. vcpu_resume follows. */
+void vcpu_put_event(struct vcpu *v, struct inject_event event);
+
 /*
  * The end of every handler that may have changed a device, or time: interrupts and deadline for the
  * next entry. `mtd`: the groups that the handler changed. Returns all groups changed. Needs
  * VCPU_MTD_RESUME. Does not return if a device has ended the VM.
  */
-uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd);
+static inline uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd);
+
+/* After a wait: the kernel's deadline may have come meanwhile, and must not lead to an exit of its
+ * own. Returns the groups changed. */
+uint32_t vcpu_renew_deadline(struct vcpu *v);
 
 /*
  * At the beginning of exits that the kernel makes up (deadline, recall): the guest may not have run
@@ -130,25 +143,39 @@ void vcpu_wait(struct vcpu *v, uint64_t deadline, bool (*ready)(struct vcpu *v))
  */
 uint32_t vcpu_stop(struct vcpu *v, const char *why);
 
-/* A single-step trap follows: the slow half of vcpu_skip. */
-uint32_t vcpu_trap_flag(struct vcpu *v);
+/* The rare halves of the inline functions. */
+uint32_t vcpu_end_insn(struct vcpu *v);
+uint32_t vcpu_settle(struct vcpu *v, uint32_t mtd);
+void vcpu_restore_entry(struct vcpu *v);
 
 static inline uint32_t vcpu_skip_length(struct vcpu *v, unsigned length)
 {
     struct bh_vcpu_state *s = v->state;
-    uint32_t mtd = BH_MTD_RIP;
 
     s->rip += length;
-    if (s->interruptibility & X86_BLOCKING_SHADOW) {
-        s->interruptibility &= ~X86_BLOCKING_SHADOW;
-        mtd |= BH_MTD_INT_STATE;
-    }
-    if (s->rflags & (X86_RFLAGS_TF | X86_RFLAGS_RF))
-        mtd |= vcpu_trap_flag(v);
-    return mtd;
+    if ((s->interruptibility & X86_BLOCKING_SHADOW) ||
+        (s->rflags & (X86_RFLAGS_TF | X86_RFLAGS_RF)))
+        return vcpu_end_insn(v);
+    return BH_MTD_RIP;
 }
 
 static inline uint32_t vcpu_skip(struct vcpu *v)
 {
     return vcpu_skip_length(v, v->state->insn_len);
+}
+
+static inline void vcpu_lower(struct vcpu *v)
+{
+    const uint32_t reason = v->state->exit_reason;
+
+    if (v->mtd[reason] != vcpu_mtd[reason])
+        vcpu_restore_entry(v);
+}
+
+static inline uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd)
+{
+    if (v->board->changed || v->busy || v->board->deadline < v->deadline ||
+        v->console->deadline < v->deadline)
+        return vcpu_settle(v, mtd);
+    return mtd;
 }

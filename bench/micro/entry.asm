@@ -5,7 +5,7 @@
 bits 64
 default rel
 
-%define BH_CALL_REPLY           2
+%define BH_CALL_REPLY           1
 %define BH_DESC_WORDS_SHIFT     16
 %define PAGE_SIZE               4096
 

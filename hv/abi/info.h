@@ -40,6 +40,8 @@
 #define BH_VMX_INVPCID          (1u << 7)
 #define BH_VMX_XSAVES           (1u << 8)
 #define BH_VMX_PREEMPTION_TIMER (1u << 9)
+#define BH_VMX_FAST_STRINGS \
+    (1u << 10) /* IA32_MISC_ENABLE bit 0 of the host: REP MOVS and STOS are fast */
 
 /* Kinds of memory regions; all lie outside the kernel's image and pool. */
 enum bh_region_type {

@@ -16,9 +16,9 @@
 #include <stdint.h>
 
 enum bh_call {
-    BH_CALL_NULL = 0,  /* does nothing: the cost of the way in and out */
-    BH_CALL_CALL,      /* call a portal and wait for the reply */
+    BH_CALL_CALL = 0,  /* call a portal and wait for the reply */
     BH_CALL_REPLY,     /* reply to the caller, if any, and wait for the next message */
+    BH_CALL_NULL,      /* does nothing: the cost of the way in and out */
     BH_CALL_CREATE_PD, /* protection domain */
     BH_CALL_CREATE_EC, /* execution context: thread or vCPU */
     BH_CALL_CREATE_SC, /* scheduling context */

@@ -15,6 +15,8 @@
 #define FEATURE_CONTROL_LOCKED 1ull
 #define FEATURE_CONTROL_VMX    4ull
 
+#define MISC_ENABLE_FAST_STRINGS 1ull
+
 #define BASIC_REVISION      0x7FFFFFFFu
 #define BASIC_TRUE_CONTROLS (1ull << 55)
 
@@ -135,6 +137,8 @@ const char *caps_read(struct vmx_caps *c)
     }
     uint64_t basic = rdmsr(MSR_VMX_BASIC);
     c->revision = (uint32_t)basic & BASIC_REVISION;
+    c->features =
+        (rdmsr(MSR_MISC_ENABLE) & MISC_ENABLE_FAST_STRINGS) != 0 ? BH_VMX_FAST_STRINGS : 0;
     const char *missing = read_controls(c, (basic & BASIC_TRUE_CONTROLS) != 0);
     if (missing == NULL) {
         missing = read_ept(c);

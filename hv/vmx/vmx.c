@@ -298,7 +298,7 @@ void vcpu_load(struct cpu *cpu, struct vcpu *v)
     load_msrs(&v->msrs);
 }
 
-void vmx_start(struct ec *ec)
+_Noreturn void vmx_start(struct ec *ec)
 {
     struct cpu *cpu = cpu_self();
     vcpu_load(cpu, ec->vcpu);
@@ -346,7 +346,7 @@ static _Noreturn void handle_hazard(struct ec *ec)
     send_synthetic(ec, one == HAZARD_RECALL ? BH_EXIT_RECALL : BH_EXIT_DEADLINE);
 }
 
-void vmx_resume(struct ec *ec)
+_Noreturn void vmx_resume(struct ec *ec)
 {
     struct cpu *cpu = cpu_self();
     struct vcpu *v = ec->vcpu;

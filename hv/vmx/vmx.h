@@ -31,8 +31,8 @@ void vmx_vcpu_stop(struct cpu *cpu, struct ec *ec);
 bool vmx_set_mtd(struct ec *ec, const uint32_t *table);
 
 /* Continuations: the first exit of a vCPU; into the guest. */
-void vmx_start(struct ec *ec);
-void vmx_resume(struct ec *ec);
+_Noreturn void vmx_start(struct ec *ec);
+_Noreturn void vmx_resume(struct ec *ec);
 
 /* The VMM has answered: take over the groups named in mtd; ec continues in the guest. */
 void vmx_reply(struct ec *ec, uint64_t mtd);

@@ -12,6 +12,9 @@ section .text
 
 extern syscall_table
 extern syscall_preempted
+extern ipc_reply_vcpu
+extern ec_waiting
+extern ec_return_sysexit
 extern trap_user
 extern trap_kernel
 extern trap_ist
@@ -42,25 +45,30 @@ extern sched_pick
 %define REG(reg) rdi + EC_REGS + REGS_ %+ reg
 %define CPU(field) rsp - CPU_STACK_TOP + CPU_ %+ field
 
-; SYSENTER: RCX = stack and RDX = instruction to return to. The C functions of the table keep RBX, RBP and R12 to R15; they are saved
-; for those calls that switch to another EC and do not come back.
+%macro save_callee_saved 0
+    mov [REG(RBX)], rbx
+    mov [REG(RBP)], rbp
+    mov [REG(R12)], r12
+    mov [REG(R13)], r13
+    mov [REG(R14)], r14
+    mov [REG(R15)], r15
+%endmacro
+
+; SYSENTER: RCX = stack and RDX = instruction to return to. The C functions of the table keep RBX, RBP and R12 to R15.
 global entry_sysenter
 entry_sysenter:
+    cmp edi, CALL_REPLY         ; call or reply without flags and UTCB words?
+    jbe short_message
     mov rsp, [rsp]
     mov [SAVED(RSP)], rcx
     mov [SAVED(RIP)], rdx
+dispatch:
     mov [SAVED(RAX)], rax
-    mov [SAVED(RBX)], rbx
-    mov [SAVED(RBP)], rbp
     mov [SAVED(RSI)], rsi
     mov [SAVED(RDI)], rdi
     mov [SAVED(R8)], r8
     mov [SAVED(R9)], r9
     mov [SAVED(R10)], r10
-    mov [SAVED(R12)], r12
-    mov [SAVED(R13)], r13
-    mov [SAVED(R14)], r14
-    mov [SAVED(R15)], r15
     movzx eax, dil
     lea rdi, [rsp - REGS_SIZE - EC_REGS]
     mov rsp, [rdi + EC_STACK]
@@ -70,19 +78,18 @@ entry_sysenter:
     jae no_such_call
     call [syscall_table + rax * 8]
 call_done:
-    mov rdi, [CPU(CURRENT)]
+    mov rcx, [CPU(CURRENT)]
     cmp dword [CPU(HAZARD)], 0
     jne preempted
-    mov ecx, eax
-    mov rsi, [REG(RSI)]
-    mov rax, [REG(RAX)]
-    mov r8, [REG(R8)]
-    mov r9, [REG(R9)]
-    mov r10, [REG(R10)]
-    mov rdx, [REG(RIP)]
-    mov r11, [REG(RSP)]
-    mov edi, ecx
-    mov rcx, r11
+    mov edi, eax
+    mov rsi, [rcx + EC_REGS + REGS_RSI]
+    mov rax, [rcx + EC_REGS + REGS_RAX]
+    mov r8, [rcx + EC_REGS + REGS_R8]
+    mov r9, [rcx + EC_REGS + REGS_R9]
+    mov r10, [rcx + EC_REGS + REGS_R10]
+    mov rdx, [rcx + EC_REGS + REGS_RIP]
+    mov rcx, [rcx + EC_REGS + REGS_RSP]
+    xor r11d, r11d
     sti                         ; takes effect after the next instruction
 global entry_sysexit_direct
 entry_sysexit_direct:           ; faults when RCX or RDX is not canonical: trap_kernel knows
@@ -91,8 +98,147 @@ no_such_call:
     mov eax, ERR_CALL
     jmp call_done
 preempted:
+    mov rdi, rcx
+    save_callee_saved
     mov [REG(RDI)], rax
     call syscall_preempted
+
+; Calls that may switch to another EC and come back by entry_sysexit: the rest of the registers is saved, too.
+%macro switching_call 1
+extern %1
+global entry_ %+ %1
+entry_ %+ %1:
+    save_callee_saved
+    jmp %1
+%endmacro
+switching_call ipc_call
+switching_call ipc_reply
+switching_call syscall_delegate
+switching_call syscall_revoke
+switching_call syscall_sm_ctrl
+
+; A call or reply of five words between two threads that needs nothing but to switch: what ipc_call and ipc_reply do, with the message left
+; in its registers. Whatever is unusual goes to them, with nothing changed. R11 = the TSS's RSP0, RBX = current EC; for a call RBP = RDI.
+%define CPU0(field) r11 - CPU_RSP0 + CPU_ %+ field
+short_message:
+    mov r11, rsp
+    mov rsp, [rsp]
+    mov [SAVED(RSP)], rcx
+    mov [SAVED(RIP)], rdx
+    mov [SAVED(RBX)], rbx
+    mov [SAVED(RBP)], rbp
+    mov [SAVED(R12)], r12
+    mov [SAVED(R13)], r13
+    mov [SAVED(R14)], r14
+    mov [SAVED(R15)], r15
+    lea rbx, [rsp - REGS_SIZE - EC_REGS]
+    je short_reply
+
+    mov rbp, rdi
+    shr rdi, 32
+    cmp edi, SELECTORS
+    jae unusual
+    mov rdx, [rbx + EC_PD]
+    mov ecx, edi
+    shr ecx, CAP_LEAF_SHIFT
+    mov rdx, [rdx + PD_CAPS]
+    mov rdx, [rdx + rcx * 8]
+    test rdx, rdx
+    jz unusual
+    and edi, CAP_LEAF - 1
+    shl edi, CAP_SHIFT
+    mov r12, [rdx + rdi]
+    test r12b, PT_CALL
+    jz unusual
+    and r12, ~CAP_RIGHTS
+    cmp word [r12 + OBJ_TYPE], OBJ_PT   ; and not dead
+    jne unusual
+    mov rdx, [r12 + PT_EC]
+    cmp qword [rdx + EC_CONT], ec_waiting
+    jne unusual
+    mov ecx, [rbx + EC_CPU]
+    cmp [rdx + EC_CPU], ecx
+    jne unusual
+    mov ecx, [rbx + EC_DEPTH]
+    cmp ecx, CHAIN_MAX
+    jae unusual
+    cmp qword [CPU0(FPU_OWNER)], 0
+    jne unusual
+    inc ecx
+    mov [rdx + EC_DEPTH], ecx
+    mov [rdx + EC_CALLER], rbx
+    mov [rbx + EC_PARTNER], rdx
+    mov qword [rdx + EC_CONT], ec_return_sysexit
+    mov rdi, [r12 + PT_ID]
+    mov r12, [r12 + PT_RIP]
+    jmp short_switch
+
+short_reply:
+    mov rdx, [rbx + EC_CALLER]
+    test rdx, rdx
+    jz unusual_reply
+    cmp qword [rdx + EC_VCPU], 0
+    jne vcpu_reply
+    cmp word [rdx + EC_BLOCKED], 0      ; and not in an exception
+    jne unusual_reply
+    cmp qword [CPU0(HAZARD)], 0         ; and not helping
+    jne unusual_reply
+    cmp qword [CPU0(FPU_OWNER)], 0
+    jne unusual_reply
+    mov qword [rbx + EC_CONT], ec_waiting
+    mov qword [rbx + EC_CALLER], 0
+    mov qword [rdx + EC_PARTNER], 0
+    mov r12, [rdx + EC_REGS + REGS_RIP]
+    xor edi, edi                        ; BH_OK
+
+short_switch:                           ; to EC RDX, at R12
+    mov [CPU0(CURRENT)], rdx
+    lea rcx, [rdx + EC_REGS + REGS_SIZE]
+    mov [r11], rcx
+    mov rbx, [rdx + EC_PD]
+    cmp [CPU0(PD)], rbx
+    je .same_space
+    mov rcx, [CPU0(MASK)]
+    mov [CPU0(PD)], rbx
+    test [rbx + PD_CPUS], rcx
+    jnz .known
+    lock or [rbx + PD_CPUS], rcx
+.known:
+    mov rcx, [rbx + PD_CR3]
+    mov cr3, rcx
+.same_space:
+    mov rcx, [rdx + EC_REGS + REGS_RSP]
+    mov rsp, [rdx + EC_STACK]
+    mov r15, [rdx + EC_REGS + REGS_R15]
+    mov r14, [rdx + EC_REGS + REGS_R14]
+    mov r13, [rdx + EC_REGS + REGS_R13]
+    mov rbp, [rdx + EC_REGS + REGS_RBP]
+    mov rbx, [rdx + EC_REGS + REGS_RBX]
+    push RFLAGS_CLEAN
+    popfq
+    mov r11, r12
+    mov r12, [rdx + EC_REGS + REGS_R12]
+    mov rdx, r11
+    xor r11d, r11d                      ; no UTCB words
+    sti
+global entry_sysexit_short
+entry_sysexit_short:
+    o64 sysexit
+
+vcpu_reply:                             ; RSI = state groups
+    mov rdi, rbx
+    mov rsp, [rdi + EC_STACK]
+    push RFLAGS_CLEAN
+    popfq
+    call ipc_reply_vcpu
+
+unusual:
+    mov rdi, rbp
+unusual_reply:
+    mov r12, [SAVED(R12)]
+    mov rbp, [SAVED(RBP)]
+    mov rbx, [SAVED(RBX)]
+    jmp dispatch
 
 ; void entry_sysexit(struct ec *)
 global entry_sysexit

@@ -9,6 +9,7 @@
 #define MSR_SYSENTER_CS     0x174u
 #define MSR_SYSENTER_ESP    0x175u
 #define MSR_SYSENTER_EIP    0x176u
+#define MSR_MISC_ENABLE     0x1A0u
 #define MSR_PAT             0x277u
 #define MSR_VMX_BASIC       0x480u
 #define MSR_VMX_PIN         0x481u

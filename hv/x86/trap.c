@@ -38,7 +38,8 @@ struct gate {
 
 static struct gate idt[GATES] __attribute__((aligned(4096)));
 
-extern char entry_table[], entry_sysenter[], entry_sysexit_direct[], entry_sysexit_switch[];
+extern char entry_table[], entry_sysenter[], entry_sysexit_direct[], entry_sysexit_switch[],
+    entry_sysexit_short[];
 
 static unsigned ist_of(unsigned vector)
 {
@@ -178,7 +179,8 @@ void trap_kernel(struct regs *r)
 {
     struct cpu *cpu = cpu_self();
     if (r->vector == VECTOR_GP &&
-        (r->rip == (uint64_t)entry_sysexit_direct || r->rip == (uint64_t)entry_sysexit_switch)) {
+        (r->rip == (uint64_t)entry_sysexit_direct || r->rip == (uint64_t)entry_sysexit_switch ||
+         r->rip == (uint64_t)entry_sysexit_short)) {
         /* SYSEXIT to an address that is not canonical: the fault is the user's. */
         ipc_event(cpu->current, VECTOR_GP);
     }

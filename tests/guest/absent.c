@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where nothing is: ports and addresses that no device claims read all ones, at every size, and take writes without any
- * effect. Manual: 82371FB (PIIX) and PC practice; a PCI bus cycle that nobody answers ends in a master abort, reads all
- * ones.
+ * Where nothing is: ports and addresses that no device claims read all ones, at every size, and
+ * take writes without any effect. Manual: 82371FB (PIIX) and PC practice; a PCI bus cycle that
+ * nobody answers ends in a master abort, reads all ones.
  */
 #include "tests/guest/lib/asm.h"
 #include "tests/guest/lib/machine.h"
 #include "tests/guest/lib/report.h"
 
-enum {
-    PCI_ADDRESS = 0xCF8,
-    PCI_DATA = 0xCFC,
-    PATTERN = 0x5A
-};
+enum { PCI_ADDRESS = 0xCF8, PCI_DATA = 0xCFC, PATTERN = 0x5A };
 
 #define PCI_ENABLE     0x80000000U
 #define PCI_NO_DEVICE  (PCI_ENABLE | 30U << 11) /* bus 0, device 30 */
 #define PCI_HOST       PCI_ENABLE
 #define PCI_EMPTY_SLOT UINT32_MAX
 
-/* Ports of devices that this PC does not have: the prototype card's, and ranges that only PCI devices would get. */
+/* Ports of devices that this PC does not have: the prototype card's, and ranges that only PCI
+ * devices would get. */
 static const uint16_t ports[] = {0x300, 0x310, 0x31C, 0x5000, 0xE000, 0xF000, 0xFFF8};
 
 /* Addresses between RAM and the interrupt controllers. */

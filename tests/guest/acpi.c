@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ACPI tables of the machine: they are found, intact, and describe what is there; the PM timer runs at its rate.
- * ACPI specification, "ACPI Software Programming Model" and "Power Management Timer".
+ * The ACPI tables of the machine: they are found, intact, and describe what is there; the PM timer
+ * runs at its rate. ACPI specification, "ACPI Software Programming Model" and "Power Management
+ * Timer".
  */
 #include "tests/guest/lib/acpi.h"
 
@@ -123,8 +124,8 @@ static void acpi_mode_can_be_entered(void)
     expect(HERE, inw(acpi_pm1a_control()) & SCI_EN, "SCI_EN is clear");
 }
 
-/* Walks the MADT as an operating system does. Returns the number of entries of a type, or the sum of broken ones in
- * *broken. */
+/* Walks the MADT as an operating system does. Returns the number of entries of a type, or the sum
+ * of broken ones in *broken. */
 static unsigned count_madt(unsigned type, unsigned *broken)
 {
     const uint8_t *madt = acpi_table("APIC");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What CPUID says to a guest: there is a hypervisor, no VT-x, one CPU; what the leaves say agrees with each other and
- * with the control registers. Manual: SDM volume 2, "CPUID—CPU Identification".
+ * What CPUID says to a guest: there is a hypervisor, no VT-x, one CPU; what the leaves say agrees
+ * with each other and with the control registers. Manual: SDM volume 2, "CPUID—CPU Identification".
  */
 #include <stddef.h>
 
@@ -54,8 +54,8 @@ static void hypervisor_leaf_names_its_range(void)
     expect(HERE, r.ebx != 0, "the hypervisor has no signature");
 }
 
-/* "If a value entered for CPUID.EAX is higher than the maximum input value ... the data for the highest basic
- * information leaf is returned"; AMD processors return zeros instead. */
+/* "If a value entered for CPUID.EAX is higher than the maximum input value ... the data for the
+ * highest basic information leaf is returned"; AMD processors return zeros instead. */
 static void basic_leaf_out_of_range_returns_the_highest(void)
 {
     uint32_t highest = cpuid(LEAF_VENDOR, 0).eax;
@@ -79,8 +79,8 @@ static void extended_leaves_cover_long_mode(void)
                    CPUID_LEAF_EXTENDED + 8, CPUID_LEAF_EXTENDED + 0xFF);
     expect(HERE, cpuid(CPUID_LEAF_EXTENDED + 1, 0).edx & CPUID80000001_EDX_LM,
            "no long mode in leaf 0x80000001");
-    expect_between(HERE, "physical-address width",
-                   cpuid(CPUID_LEAF_EXTENDED + 8, 0).eax & 0xFF, 32, 52);
+    expect_between(HERE, "physical-address width", cpuid(CPUID_LEAF_EXTENDED + 8, 0).eax & 0xFF, 32,
+                   52);
 }
 
 static void features_that_every_pc_guest_needs_are_shown(void)
@@ -166,8 +166,8 @@ static void xsave_leaf_agrees_with_xcr0(void)
 static void avx_is_shown_with_its_state(void)
 {
     bool avx = cpuid(LEAF_FEATURES, 0).ecx & CPUID1_ECX_AVX;
-    bool state = (cpuid(LEAF_FEATURES, 0).ecx & CPUID1_ECX_XSAVE) &&
-                 (cpuid(LEAF_XSAVE, 0).eax & XCR0_AVX);
+    bool state =
+        (cpuid(LEAF_FEATURES, 0).ecx & CPUID1_ECX_XSAVE) && (cpuid(LEAF_XSAVE, 0).eax & XCR0_AVX);
 
     expect(HERE, avx == state, "AVX in leaf 1: %d, in leaf 0xD: %d", avx, state);
 }
@@ -186,7 +186,8 @@ static void topology_is_one_cpu(void)
         if ((r.ecx >> 8 & 0xFF) == TOPOLOGY_INVALID)
             break;
         expect_equal(HERE, "logical processors of leaf 0xB", r.ebx & 0xFFFF, 1);
-        expect_equal(HERE, "level type", r.ecx >> 8 & 0xFF, level == 0 ? TOPOLOGY_SMT : TOPOLOGY_CORE);
+        expect_equal(HERE, "level type", r.ecx >> 8 & 0xFF,
+                     level == 0 ? TOPOLOGY_SMT : TOPOLOGY_CORE);
         expect_equal(HERE, "level number", r.ecx & 0xFF, level);
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Exceptions with their error codes and addresses; the single step and the shadow of STI and MOV SS across instructions
- * that a hypervisor emulates; privilege level 3; debug registers; double fault. The code is in exceptions.asm. Manual:
- * SDM volume 3, "Interrupt and Exception Handling", "Debug Exceptions".
+ * Exceptions with their error codes and addresses; the single step and the shadow of STI and MOV SS
+ * across instructions that a hypervisor emulates; privilege level 3; debug registers; double fault.
+ * The code is in exceptions.asm. Manual: SDM volume 3, "Interrupt and Exception Handling", "Debug
+ * Exceptions".
  */
 #include <stddef.h>
 
@@ -15,10 +16,10 @@
 #include "tests/guest/lib/trap.h"
 
 enum { /* bits of a page fault's error code */
-    PF_PRESENT = 1 << 0,
-    PF_WRITE = 1 << 1,
-    PF_USER = 1 << 2,
-    PF_FETCH = 1 << 4
+       PF_PRESENT = 1 << 0,
+       PF_WRITE = 1 << 1,
+       PF_USER = 1 << 2,
+       PF_FETCH = 1 << 4
 };
 
 enum {
@@ -32,22 +33,24 @@ enum {
     DR7_FOUR_BYTES_0 = 3 << 18
 };
 
-#define UNMAPPED       UINT64_C(0x180000123)
-#define NOT_CANONICAL  UINT64_C(0x0000800000000000)
-#define DR6_B0         (UINT64_C(1) << 0)
-#define DR6_BS         (UINT64_C(1) << 14)
-#define DR7_RESET      UINT64_C(0x400)
-#define NOT_PRESENT    UINT64_C(0x00CF13000000FFFF) /* a data descriptor */
-#define PAGE_NO_EXEC   (UINT64_C(1) << 63)
-#define CR4_VMXE       (UINT64_C(1) << 13)
-#define CR0_NW         (UINT64_C(1) << 29)
+#define UNMAPPED      UINT64_C(0x180000123)
+#define NOT_CANONICAL UINT64_C(0x0000800000000000)
+#define DR6_B0        (UINT64_C(1) << 0)
+#define DR6_BS        (UINT64_C(1) << 14)
+#define DR7_RESET     UINT64_C(0x400)
+#define NOT_PRESENT   UINT64_C(0x00CF13000000FFFF) /* a data descriptor */
+#define PAGE_NO_EXEC  (UINT64_C(1) << 63)
+#define CR4_VMXE      (UINT64_C(1) << 13)
+#define CR0_NW        (UINT64_C(1) << 29)
 
 void fault_ud(void *), fault_de(void *), fault_vmcall(void *), fault_vmxon(void *);
 void fault_int3(void *), fault_int(void *), load_fs(void *), touch_x87(void *), touch_sse(void *);
 void user_cli(void *), user_hlt(void *), user_out(void *), user_rdmsr(void *), user_cr3(void *);
-void user_cpuid(void *), user_read(void *), breakpoint(void *), watched_store(void *), sti_cli(void);
+void user_cpuid(void *), user_read(void *), breakpoint(void *), watched_store(void *),
+    sti_cli(void);
 extern const uint8_t fault_int3_end[], fault_int_end[], breakpoint_cpuid[], watched_store_end[];
-extern const uint64_t steps_nop[], steps_cpuid[], steps_out[], steps_in[], steps_rdmsr[], steps_mmio[];
+extern const uint64_t steps_nop[], steps_cpuid[], steps_out[], steps_in[], steps_rdmsr[],
+    steps_mmio[];
 extern const uint64_t steps_rep_out[], steps_rep_mmio[], steps_mov_ss[], steps_cr[], shadows[];
 
 static void read_byte(void *address)
@@ -136,7 +139,8 @@ static void read_only_page_faults_on_writes(void)
                   TRAP_NONE);
 }
 
-/* The page tables of a device page are the guest's too: a fault comes before the device is asked. */
+/* The page tables of a device page are the guest's too: a fault comes before the device is asked.
+ */
 static void device_page_faults_like_any_other(void)
 {
     uint64_t *entry = page_entry(LAPIC_BASE);
@@ -227,8 +231,11 @@ static void user_code_is_kept_from_privileged_instructions(void)
     static const struct {
         const char *what;
         void (*code)(void *);
-    } refused[] = {{"CLI", user_cli},     {"HLT", user_hlt},   {"OUT", user_out},
-                   {"RDMSR", user_rdmsr}, {"MOV CR3", user_cr3}};
+    } refused[] = {{"CLI", user_cli},
+                   {"HLT", user_hlt},
+                   {"OUT", user_out},
+                   {"RDMSR", user_rdmsr},
+                   {"MOV CR3", user_cr3}};
 
     for (unsigned i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         expect_vector(HERE, refused[i].what, trap_try_user(refused[i].code, NULL), TRAP_GP);
@@ -368,7 +375,8 @@ static void sti_lets_one_instruction_pass(void)
         request_interrupt();
         run((void *)pair[0]);
         expect_equal(HERE, "interrupts", interrupts, 1);
-        expect(HERE, interrupt_rip == pair[1], "run %lu: the interrupt came at entry + %lu, not %lu",
+        expect(HERE, interrupt_rip == pair[1],
+               "run %lu: the interrupt came at entry + %lu, not %lu",
                (uint64_t)(pair - shadows) / 2, interrupt_rip - pair[0], pair[1] - pair[0]);
     }
 }
@@ -411,8 +419,7 @@ static void watchpoint_hits_behind_the_store(void)
     trap_handle(TRAP_DB, on_debug);
     write_dr0((uint64_t)&watched);
     write_dr7(DR7_RESET | DR7_LOCAL_0 | DR7_WRITE_0 | DR7_FOUR_BYTES_0);
-    expect_equal(HERE, "DR7", read_dr7(),
-                 DR7_RESET | DR7_LOCAL_0 | DR7_WRITE_0 | DR7_FOUR_BYTES_0);
+    expect_equal(HERE, "DR7", read_dr7(), DR7_RESET | DR7_LOCAL_0 | DR7_WRITE_0 | DR7_FOUR_BYTES_0);
     unsigned vector = trap_try(watched_store, &watched);
     write_dr7(DR7_RESET);
     expect_vector(HERE, "the store", vector, TRAP_NONE);
@@ -431,13 +438,17 @@ static void fault_in_delivery_becomes_a_double_fault(void)
 
 static void fault_in_delivery_of_a_benign_one_stays_itself(void)
 {
-    enum { EXTERNAL = 1, IDT = 2 }; /* "Error Code": caused by an earlier exception, index into the IDT */
+    enum {
+        EXTERNAL = 1,
+        IDT = 2
+    }; /* "Error Code": caused by an earlier exception, index into the IDT */
 
     trap_set_present(TRAP_UD, false);
     unsigned vector = trap_try(fault_ud, NULL);
     trap_set_present(TRAP_UD, true);
     expect_vector(HERE, "#UD without a gate", vector, TRAP_NP);
-    expect_equal(HERE, "error code", trap_caught()->error, TRAP_UD * SEL_ENTRY_SIZE | IDT | EXTERNAL);
+    expect_equal(HERE, "error code", trap_caught()->error,
+                 TRAP_UD * SEL_ENTRY_SIZE | IDT | EXTERNAL);
 }
 
 static const struct claim claims[] = {

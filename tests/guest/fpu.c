@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * x87, SSE and AVX state: it survives every way of leaving the guest bit by bit; XCR0 takes what is legal and nothing
- * else; numeric exceptions arrive. The code is in fpu.asm. Manual: SDM volume 1, "Managing State Using the XSAVE Feature
- * Set"; volume 3, "System Programming for Instruction Set Extensions and Processor Extended States".
+ * x87, SSE and AVX state: it survives every way of leaving the guest bit by bit; XCR0 takes what is
+ * legal and nothing else; numeric exceptions arrive. The code is in fpu.asm. Manual: SDM volume 1,
+ * "Managing State Using the XSAVE Feature Set"; volume 3, "System Programming for Instruction Set
+ * Extensions and Processor Extended States".
  */
 #include <stddef.h>
 #include <string.h>
@@ -15,23 +16,23 @@
 #include "tests/guest/lib/trap.h"
 
 enum { /* FXSAVE area: SDM volume 1, "Layout of the 64-bit-mode FXSAVE64 Map" */
-    FX_FCW = 0,
-    FX_FTW = 4,
-    FX_MXCSR = 24,
-    FX_ST = 32,
-    FX_ST_SIZE = 16,
-    FX_ST_USED = 10,
-    FX_ST_COUNT = 8,
-    FX_XMM = 160,
-    FX_XMM_END = 416,
-    FX_SIZE = 512,
-    XSTATE_BV = 512,
-    XSAVE_AREA = 8192,
-    COMPONENT_AVX = 2,
-    COMPONENT_OPMASK = 5,
-    COMPONENT_ZMM_LOW = 6,
-    COMPONENT_ZMM_HIGH = 7,
-    LEAF_XSAVE = 0xD
+       FX_FCW = 0,
+       FX_FTW = 4,
+       FX_MXCSR = 24,
+       FX_ST = 32,
+       FX_ST_SIZE = 16,
+       FX_ST_USED = 10,
+       FX_ST_COUNT = 8,
+       FX_XMM = 160,
+       FX_XMM_END = 416,
+       FX_SIZE = 512,
+       XSTATE_BV = 512,
+       XSAVE_AREA = 8192,
+       COMPONENT_AVX = 2,
+       COMPONENT_OPMASK = 5,
+       COMPONENT_ZMM_LOW = 6,
+       COMPONENT_ZMM_HIGH = 7,
+       LEAF_XSAVE = 0xD
 };
 
 enum {
@@ -109,8 +110,8 @@ static void fill_legacy(unsigned round)
 static void expect_same(struct place place, const char *what, unsigned from, unsigned size)
 {
     for (unsigned i = from; i < from + size; i++)
-        if (!expect(place, before[i] == after[i], "%s: byte %u is 0x%x, not 0x%x", what, i, after[i],
-                    before[i]))
+        if (!expect(place, before[i] == after[i], "%s: byte %u is 0x%x, not 0x%x", what, i,
+                    after[i], before[i]))
             return;
 }
 
@@ -261,8 +262,8 @@ static void xcr0_refuses_what_is_illegal(void)
     expect_vector(HERE, "XCR0 without x87", try_xsetbv(0, XCR0_SSE), TRAP_GP);
     expect_vector(HERE, "XCR0 = 0", try_xsetbv(0, 0), TRAP_GP);
     expect_vector(HERE, "AVX without SSE", try_xsetbv(0, XCR0_X87 | XCR0_AVX), TRAP_GP);
-    expect_vector(HERE, "opmask without the rest",
-                  try_xsetbv(0, XCR0_X87 | XCR0_SSE | XCR0_OPMASK), TRAP_GP);
+    expect_vector(HERE, "opmask without the rest", try_xsetbv(0, XCR0_X87 | XCR0_SSE | XCR0_OPMASK),
+                  TRAP_GP);
     expect_vector(HERE, "a reserved bit", try_xsetbv(0, xcr0 | XCR0_RESERVED), TRAP_GP);
     expect_vector(HERE, "what CPUID does not show",
                   try_xsetbv(0, (supported() | UINT64_C(1) << 40) & ~(UINT64_C(1) << 63)), TRAP_GP);
@@ -334,16 +335,11 @@ static void numeric_errors_arrive_as_exceptions(void)
 }
 
 static const struct claim claims[] = {
-    CLAIM(fninit_gives_the_documented_state),
-    CLAIM(x87_and_sse_survive_leaving_the_guest),
-    CLAIM(avx_survives_leaving_the_guest),
-    CLAIM(avx_512_survives_leaving_the_guest),
-    CLAIM(avx_survives_being_switched_off),
-    CLAIM(xcr0_refuses_what_is_illegal),
-    CLAIM(user_code_is_kept_from_xsetbv),
-    CLAIM(avx_needs_its_bit_in_xcr0),
-    CLAIM(mxcsr_refuses_reserved_bits),
-    CLAIM(numeric_errors_arrive_as_exceptions),
+    CLAIM(fninit_gives_the_documented_state), CLAIM(x87_and_sse_survive_leaving_the_guest),
+    CLAIM(avx_survives_leaving_the_guest),    CLAIM(avx_512_survives_leaving_the_guest),
+    CLAIM(avx_survives_being_switched_off),   CLAIM(xcr0_refuses_what_is_illegal),
+    CLAIM(user_code_is_kept_from_xsetbv),     CLAIM(avx_needs_its_bit_in_xcr0),
+    CLAIM(mxcsr_refuses_reserved_bits),       CLAIM(numeric_errors_arrive_as_exceptions),
 };
 
 void test_main(void)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Guest tests: small Multiboot kernels that run in a VM. tests/guest/NAME.c, with NAME.asm where there is one and the
-# library, becomes build/tests/guest/NAME.elf; crash_*.c are guests that come to grief, for the system tests. Linked as
-# ELF64, then rewritten as ELF32: what every Multiboot loader takes.
+# Guest tests: small Multiboot kernels that run in a VM. tests/guest/NAME.c, with NAME.asm and NAME_forms.asm where there
+# are such and the library, becomes build/tests/guest/NAME.elf; crash_*.c are guests that come to grief, for the system
+# tests. Linked as ELF64, then rewritten as ELF32: what every Multiboot loader takes.
 
 GUEST_CFLAGS := $(COMMON) $(MACHINE)
 GUEST_LIB := $(call sources,tests/guest/lib)
@@ -21,7 +21,7 @@ $(BUILD)/obj/guest/%.asm.o: %.asm | $(BUILD)/deps-build
 
 # $(1): name of the test
 define guest_test
-$(call GUEST_ELF,$(1)): $(call objects,guest,$(sort $(wildcard tests/guest/$(1).c tests/guest/$(1).asm)) $(GUEST_LIB)) \
+$(call GUEST_ELF,$(1)): $(call objects,guest,$(sort $(wildcard tests/guest/$(1).c tests/guest/$(1).asm tests/guest/$(1)_forms.asm)) $(GUEST_LIB)) \
  tests/guest/lib/guest.ld
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D) && $(LD) -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 \

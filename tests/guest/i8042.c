@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The 8042 keyboard controller as far as a system without a keyboard needs it: status, self test, command byte, tests of
- * the ports, port 92h. Resetting the machine is left to the system tests. IBM PC/AT Technical Reference, "Keyboard
- * Controller".
+ * The 8042 keyboard controller as far as a system without a keyboard needs it: status, self test,
+ * command byte, tests of the ports, port 92h. Resetting the machine is left to the system tests.
+ * IBM PC/AT Technical Reference, "Keyboard Controller".
  */
 #include "tests/guest/lib/asm.h"
 #include "tests/guest/lib/pic.h"

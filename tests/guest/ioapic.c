@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The IOAPIC: registers, edge and level interrupts through it, masks, destinations, delivery modes. Sources: PIT channel
- * 0 and the UART's transmitter, at the pins that the MADT names. Datasheet: Intel 82093AA.
+ * The IOAPIC: registers, edge and level interrupts through it, masks, destinations, delivery modes.
+ * Sources: PIT channel 0 and the UART's transmitter, at the pins that the MADT names. Datasheet:
+ * Intel 82093AA.
  */
 #include "tests/guest/lib/ioapic.h"
 
@@ -119,8 +120,8 @@ static void redirection_entries_keep_their_bits(void)
 
         ioapic_route(pin, low, (uint8_t)(0xA0 + pin));
         expect_equal(HERE, "low half", ioapic_entry(pin) & ~(uint32_t)IOAPIC_STATUS, low);
-        expect_equal(HERE, "destination",
-                     ioapic_read(IOAPIC_REDIRECTION + 2 * pin + 1) >> 24, 0xA0 + pin);
+        expect_equal(HERE, "destination", ioapic_read(IOAPIC_REDIRECTION + 2 * pin + 1) >> 24,
+                     0xA0 + pin);
     }
     ioapic_mask_all();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC in xAPIC mode: software enable, IPIs to the CPU itself, priorities, EOI, errors, LINT0. The timer is
- * lapic_timer.c, x2APIC mode x2apic.c. Manual: SDM volume 3, "Advanced Programmable Interrupt Controller (APIC)".
+ * The local APIC in xAPIC mode: software enable, IPIs to the CPU itself, priorities, EOI, errors,
+ * LINT0. The timer is lapic_timer.c, x2APIC mode x2apic.c. Manual: SDM volume 3, "Advanced
+ * Programmable Interrupt Controller (APIC)".
  */
 #include "tests/guest/lib/lapic.h"
 
@@ -13,7 +14,7 @@
 #include "tests/guest/lib/trap.h"
 
 enum {
-    LOW = 0x51,    /* two vectors of different priority classes */
+    LOW = 0x51, /* two vectors of different priority classes */
     HIGH = 0x81,
     HIGH_TWIN = 0x8E, /* of the same class as HIGH */
     ILLEGAL = 0x05,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The timer of the local APIC: one-shot, periodic, TSC deadline, divider, mask, and how it fits the TSC and the PM
- * timer. Manual: SDM volume 3, "APIC Timer", "TSC-Deadline Mode".
+ * The timer of the local APIC: one-shot, periodic, TSC deadline, divider, mask, and how it fits the
+ * TSC and the PM timer. Manual: SDM volume 3, "APIC Timer", "TSC-Deadline Mode".
  */
 #include <stddef.h>
 

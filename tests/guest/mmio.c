@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory-mapped devices through many instruction forms. Each form of mmio.asm runs twice with the same registers: on
- * ordinary memory, which the processor handles alone, and on a device page, where a hypervisor may have to decode it.
- * Registers, flags and memory must come out alike. The device is the initial-count register of a local APIC timer that is
- * masked, which keeps 32 bits like memory; and, for other sizes, an address where nothing is. Manual: SDM volume 2;
- * volume 3, "The Local APIC Block Diagram" (register address map).
+ * Memory-mapped devices through many instruction forms. Each form of mmio.asm runs twice with the
+ * same registers: on ordinary memory, which the processor handles alone, and on a device page,
+ * where a hypervisor may have to decode it. Registers, flags and memory must come out alike. The
+ * device is the initial-count register of a local APIC timer that is masked, which keeps 32 bits
+ * like memory; and, for other sizes, an address where nothing is. Manual: SDM volume 2; volume 3,
+ * "The Local APIC Block Diagram" (register address map).
  */
 #include <string.h>
 
@@ -46,7 +47,7 @@ void mmio_run_16(struct registers *registers, const void *code);
 uint32_t mmio_rip_read(void);
 void mmio_rip_write(uint32_t value), mmio_rip_or(uint32_t value), mmio_rip_imm(void);
 extern const struct form mmio_forms_64[], mmio_forms_32[], mmio_forms_16[];
-extern const uint8_t mmio_low_start[], mmio_low_end[];
+extern const uint8_t low_code_start[], low_code_end[];
 
 static uint8_t ram[PAGE_SIZE] __attribute__((aligned(4096)));
 
@@ -135,26 +136,27 @@ static void try_form(runner go, const struct form *form, const struct target *ta
 {
     for (unsigned i = 0; i < sizeof start_values / sizeof start_values[0]; i++) {
         prepare(target);
-        struct registers memory =
-            run(go, form, &start_values[i], (uint64_t)ram, target->offset);
+        struct registers memory = run(go, form, &start_values[i], (uint64_t)ram, target->offset);
         struct registers device = run(go, form, &start_values[i], target->page, target->offset);
 
         compare(form, &device, &memory);
         if (target->keeps)
-            expect(HERE, *dword(target->page + target->offset) == *(uint32_t *)(ram + target->offset),
+            expect(HERE,
+                   *dword(target->page + target->offset) == *(uint32_t *)(ram + target->offset),
                    "%s: the device holds 0x%x, not 0x%x", form->name,
                    *dword(target->page + target->offset), *(uint32_t *)(ram + target->offset));
     }
 }
 
-static const struct target apic = {.page = LAPIC_BASE, .offset = LAPIC_TIMER_INITIAL, .keeps = true};
+static const struct target apic = {
+    .page = LAPIC_BASE, .offset = LAPIC_TIMER_INITIAL, .keeps = true};
 static const struct target absent = {.page = ABSENT, .offset = ABSENT_OFFSET, .keeps = false};
 
 /* All forms of a table that fit the target: the APIC takes 32 bits and nothing else. */
 static void try_forms(runner go, const struct form *forms, const struct target *target)
 {
     lapic_enable();
-    memcpy((void *)(uint64_t)LOW_CODE, mmio_low_start, (size_t)(mmio_low_end - mmio_low_start));
+    memcpy((void *)(uint64_t)LOW_CODE, low_code_start, (size_t)(low_code_end - low_code_start));
     for (const struct form *form = forms; form->code != NULL; form++)
         if (target == &absent || form->bytes == sizeof(uint32_t))
             try_form(go, form, target);
@@ -196,7 +198,8 @@ static void rip_relative_forms(void)
     uint64_t *entry = page_entry(ALIAS_PAGE), before = *entry;
 
     lapic_enable();
-    *entry = LAPIC_BASE | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE | PAGE_UNCACHED | PAGE_WRITE_THROUGH;
+    *entry =
+        LAPIC_BASE | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE | PAGE_UNCACHED | PAGE_WRITE_THROUGH;
     write_cr3(read_cr3());
     mmio_rip_write(INITIAL);
     expect_equal(HERE, "after MOV m, r32", lapic_read(LAPIC_TIMER_INITIAL), INITIAL);

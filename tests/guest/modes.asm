@@ -49,7 +49,7 @@ VECTOR_INT          equ 0x40
 TOGGLES             equ 50
 
         extern modes_pae_table, modes_legacy_table
-        global modes_visit, modes_compatibility, modes_low_start, modes_low_end
+        global modes_visit, modes_compatibility
         global body_protected, body_pae, body_legacy, body_protected_16, body_real, body_real_irq, body_unreal
         global body_toggle
 
@@ -245,7 +245,6 @@ back_to_32:
 
         section .low progbits alloc noexec nowrite align=16
         bits 16
-modes_low_start:
 low_start:
 from_32:
         mov ax, SEL_DATA16
@@ -381,7 +380,6 @@ on_irq:
 real_idt:
         dw 0x3FF
         dd 0
-modes_low_end:
 
         section .bss align=16
 saved_rsp:  resq 1

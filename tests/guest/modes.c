@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From 64-bit mode through every other mode and back: compatibility mode, 32-bit protected mode without paging, with
- * 32-bit and with PAE paging, 16-bit protected mode, real mode with its interrupts, real mode with large segments. In each
- * of them the guest is left and entered a few times. The code is in modes.asm. Manual: SDM volume 3, "Mode Switching".
+ * From 64-bit mode through every other mode and back: compatibility mode, 32-bit protected mode
+ * without paging, with 32-bit and with PAE paging, 16-bit protected mode, real mode with its
+ * interrupts, real mode with large segments. In each of them the guest is left and entered a few
+ * times. The code is in modes.asm. Manual: SDM volume 3, "Mode Switching".
  */
 #include <string.h>
 
@@ -14,26 +15,26 @@
 #include "tests/guest/lib/time.h"
 
 enum { /* physical addresses, as in modes.asm */
-    RESULTS = 0x6000,
-    LOW_CODE = 0x8000,
-    ALIAS = 0x00800000,
-    TARGET = 0x00C00000
+       RESULTS = 0x6000,
+       LOW_CODE = 0x8000,
+       ALIAS = 0x00800000,
+       TARGET = 0x00C00000
 };
 
 enum result { /* dwords at RESULTS */
-    R_REACHED,
-    R_CR0,
-    R_EFER,
-    R_CPUID,
-    R_PORT,
-    R_LAPIC,
-    R_STACK,
-    R_ALIAS,
-    R_INT,
-    R_UD,
-    R_IRQ,
-    R_HIGH,
-    R_COUNT
+              R_REACHED,
+              R_CR0,
+              R_EFER,
+              R_CPUID,
+              R_PORT,
+              R_LAPIC,
+              R_STACK,
+              R_ALIAS,
+              R_INT,
+              R_UD,
+              R_IRQ,
+              R_HIGH,
+              R_COUNT
 };
 
 enum {
@@ -47,9 +48,10 @@ enum {
 };
 
 void modes_visit(void (*body)(void)), modes_compatibility(void);
-void body_protected(void), body_pae(void), body_legacy(void), body_protected_16(void), body_real(void);
+void body_protected(void), body_pae(void), body_legacy(void), body_protected_16(void),
+    body_real(void);
 void body_real_irq(void), body_unreal(void), body_toggle(void);
-extern const uint8_t modes_low_start[], modes_low_end[];
+extern const uint8_t low_code_start[], low_code_end[];
 
 uint64_t modes_pae_table[PAE_POINTERS] __attribute__((aligned(32)));
 uint32_t modes_legacy_table[LEGACY_ENTRIES] __attribute__((aligned(4096)));
@@ -63,7 +65,7 @@ static uint32_t result(enum result which)
 static void prepare(void)
 {
     memset((void *)(uint64_t)RESULTS, 0, R_COUNT * sizeof(uint32_t));
-    memcpy((void *)(uint64_t)LOW_CODE, modes_low_start, (size_t)(modes_low_end - modes_low_start));
+    memcpy((void *)(uint64_t)LOW_CODE, low_code_start, (size_t)(low_code_end - low_code_start));
 }
 
 static void visit(void (*body)(void))
@@ -97,7 +99,8 @@ static void expect_no_long_mode(struct place place)
 static void expect_long_mode(struct place place)
 {
     expect(place, rdmsr(MSR_EFER) & EFER_LMA, "LMA is clear");
-    expect(place, (read_cr0() & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG), "CR0 is 0x%lx", read_cr0());
+    expect(place, (read_cr0() & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG), "CR0 is 0x%lx",
+           read_cr0());
     expect(place, read_cr4() & CR4_PAE, "CR4 is 0x%lx", read_cr4());
 }
 
@@ -208,8 +211,9 @@ static void protected_mode_may_last_a_moment(void)
 
 static void all_modes_again_and_again(void)
 {
-    static void (*const bodies[])(void) = {body_real,   body_pae,          body_unreal, body_legacy,
-                                           body_toggle, body_protected_16, body_protected};
+    static void (*const bodies[])(void) = {body_real,     body_pae,    body_unreal,
+                                           body_legacy,   body_toggle, body_protected_16,
+                                           body_protected};
 
     build_pae();
     build_legacy();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Model-specific registers: those that are shown keep what is written and refuse what the manual calls reserved; unknown
- * ones raise #GP(0), for reading and for writing; the TSC goes forward. Manual: SDM volume 3, "Model-Specific Registers
- * (MSRs)", volume 4.
+ * Model-specific registers: those that are shown keep what is written and refuse what the manual
+ * calls reserved; unknown ones raise #GP(0), for reading and for writing; the TSC goes forward.
+ * Manual: SDM volume 3, "Model-Specific Registers (MSRs)", volume 4.
  */
 #include "tests/guest/lib/asm.h"
 #include "tests/guest/lib/machine.h"
@@ -10,12 +10,7 @@
 #include "tests/guest/lib/time.h"
 #include "tests/guest/lib/trap.h"
 
-enum {
-    UNKNOWN_BASIC = 0x3FFF,
-    PAT_ENTRY_BITS = 8,
-    PAT_RESERVED_TYPE = 2,
-    TSC_READS = 1000
-};
+enum { UNKNOWN_BASIC = 0x3FFF, PAT_ENTRY_BITS = 8, PAT_RESERVED_TYPE = 2, TSC_READS = 1000 };
 
 #define UNKNOWN_HYPERVISOR 0x4000FFFFU
 #define UNKNOWN_EXTENDED   0xC0001FF0U
@@ -53,8 +48,8 @@ static void keeps(struct place place, uint32_t msr, const uint64_t *values, unsi
 
 static void address_msrs_keep_canonical_values(void)
 {
-    static const uint32_t msrs[] = {MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_LSTAR,
-                                    MSR_CSTAR, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
+    static const uint32_t msrs[] = {MSR_FS_BASE, MSR_GS_BASE,      MSR_KERNEL_GS_BASE, MSR_LSTAR,
+                                    MSR_CSTAR,   MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
     static const uint64_t values[] = {CANONICAL_HIGH, CANONICAL_LOW, 0};
 
     for (unsigned i = 0; i < sizeof msrs / sizeof msrs[0]; i++)
@@ -197,7 +192,9 @@ static void tsc_goes_forward(void)
 
 static void tsc_can_be_written(void)
 {
-    enum { SLACK_US = 20000 }; /* what may pass between the two reads around a write on a loaded machine */
+    enum {
+        SLACK_US = 20000
+    }; /* what may pass between the two reads around a write on a loaded machine */
     uint64_t start = rdtsc(), offset = UINT64_C(1) << 40;
 
     if (trap_wrmsr(MSR_TSC, start + offset) != TRAP_NONE) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two 8259A as a guest sees them: initialisation, masks, requests, service, priorities, the ways of ending an
- * interrupt, polling. Sources: PIT channel 0 on IRQ 0, the UART's transmitter on IRQ 4, the RTC on IRQ 8. Datasheet:
- * Intel 8259A (231468).
+ * The two 8259A as a guest sees them: initialisation, masks, requests, service, priorities, the
+ * ways of ending an interrupt, polling. Sources: PIT channel 0 on IRQ 0, the UART's transmitter on
+ * IRQ 4, the RTC on IRQ 8. Datasheet: Intel 8259A (231468).
  */
 #include "tests/guest/lib/pic.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The 8254 interval timer and port 61h as a guest sees them: modes, access, latches, read-back, gate and output of
- * channel 2, interrupts of channel 0 at their rate. Rates are compared with the PM timer by TSC. Datasheet: Intel 8254
- * (231164).
+ * The 8254 interval timer and port 61h as a guest sees them: modes, access, latches, read-back,
+ * gate and output of channel 2, interrupts of channel 0 at their rate. Rates are compared with the
+ * PM timer by TSC. Datasheet: Intel 8254 (231164).
  */
 #include <stddef.h>
 
@@ -14,26 +14,26 @@
 #include "tests/guest/lib/trap.h"
 
 enum { /* control words: channel, access, mode, BCD */
-    CHANNEL1_LSB_MODE2 = 0x54,
-    CHANNEL2_LSB_MODE0 = 0x90,
-    CHANNEL2_MSB_MODE0 = 0xA0,
-    CHANNEL2_MODE0 = 0xB0,
-    CHANNEL2_MODE0_BCD = 0xB1,
-    CHANNEL2_MODE1 = 0xB2,
-    CHANNEL2_MODE2 = 0xB4,
-    CHANNEL2_MODE3 = 0xB6,
-    CHANNEL2_MODE4 = 0xB8,
-    LATCH_CHANNEL2 = 0x80,
-    READ_BACK_BOTH2 = 0xC8,
-    READ_BACK_STATUS2 = 0xE8,
-    STATUS_OUT = 0x80,
-    STATUS_NULL_COUNT = 0x40,
-    STATUS_CONTROL = 0x3F,
-    PIT_CHANNEL1 = 0x41,
-    PORT61_REFRESH = 0x10,
-    PM_TIMER_BITS = 24,
-    LONG_MS = 500,
-    ATTEMPTS = 5 /* a loaded machine may spoil a measurement; a wrong rate spoils all */
+       CHANNEL1_LSB_MODE2 = 0x54,
+       CHANNEL2_LSB_MODE0 = 0x90,
+       CHANNEL2_MSB_MODE0 = 0xA0,
+       CHANNEL2_MODE0 = 0xB0,
+       CHANNEL2_MODE0_BCD = 0xB1,
+       CHANNEL2_MODE1 = 0xB2,
+       CHANNEL2_MODE2 = 0xB4,
+       CHANNEL2_MODE3 = 0xB6,
+       CHANNEL2_MODE4 = 0xB8,
+       LATCH_CHANNEL2 = 0x80,
+       READ_BACK_BOTH2 = 0xC8,
+       READ_BACK_STATUS2 = 0xE8,
+       STATUS_OUT = 0x80,
+       STATUS_NULL_COUNT = 0x40,
+       STATUS_CONTROL = 0x3F,
+       PIT_CHANNEL1 = 0x41,
+       PORT61_REFRESH = 0x10,
+       PM_TIMER_BITS = 24,
+       LONG_MS = 500,
+       ATTEMPTS = 5 /* a loaded machine may spoil a measurement; a wrong rate spoils all */
 };
 
 static void set_gate(bool on)
@@ -104,8 +104,8 @@ static void counts_at_its_rate(void)
     uint64_t pit = time_rate(&pit_first, &pit_second, 16);
     uint64_t pm = time_rate(&pm_first, &pm_second, PM_TIMER_BITS);
 
-    expect_between(HERE, "PIT clocks for 3579545 of the PM timer", pit * ACPI_PM_TIMER_HZ / (pm + 1),
-                   PIT_HZ * 99 / 100, PIT_HZ * 101 / 100);
+    expect_between(HERE, "PIT clocks for 3579545 of the PM timer",
+                   pit * ACPI_PM_TIMER_HZ / (pm + 1), PIT_HZ * 99 / 100, PIT_HZ * 101 / 100);
 }
 
 static void latch_holds_the_count(void)

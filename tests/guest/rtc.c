@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The MC146818 real-time clock: a sane date, the update cycle, SET, formats, CMOS memory, periodic and update-ended
- * interrupts and their rate by TSC. Datasheet: Motorola MC146818A.
+ * The MC146818 real-time clock: a sane date, the update cycle, SET, formats, CMOS memory, periodic
+ * and update-ended interrupts and their rate by TSC. Datasheet: Motorola MC146818A.
  */
 #include "tests/guest/lib/asm.h"
 #include "tests/guest/lib/pic.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The 16550A UART at COM1: registers, FIFOs, loopback, interrupt identification and priorities. Whatever is sent here is
- * sent in loopback, so that nothing of it shows on the console. Datasheet: National Semiconductor PC16550D.
+ * The 16550A UART at COM1: registers, FIFOs, loopback, interrupt identification and priorities.
+ * Whatever is sent here is sent in loopback, so that nothing of it shows on the console. Datasheet:
+ * National Semiconductor PC16550D.
  */
 #include "tests/guest/lib/uart.h"
 
@@ -248,7 +249,8 @@ static void timeout_interrupts_for_few_bytes(void)
     uint8_t iir = IIR_NONE;
     uint64_t start = rdtsc();
 
-    while ((iir = inb(UART_IIR) & IIR_ID) == IIR_NONE && rdtsc() - start < time_ticks(LONG_MS * 1000))
+    while ((iir = inb(UART_IIR) & IIR_ID) == IIR_NONE &&
+           rdtsc() - start < time_ticks(LONG_MS * 1000))
         pause();
     inb(UART_DATA);
     uint8_t after = inb(UART_IIR) & IIR_ID;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * x2APIC mode: the transitions of IA32_APIC_BASE, the registers as MSRs, IPIs, priorities, the timer. Manual: SDM volume
- * 3, "Extended XAPIC (x2APIC)".
+ * x2APIC mode: the transitions of IA32_APIC_BASE, the registers as MSRs, IPIs, priorities, the
+ * timer. Manual: SDM volume 3, "Extended XAPIC (x2APIC)".
  */
 #include "tests/guest/lib/asm.h"
 #include "tests/guest/lib/lapic.h"
@@ -197,10 +197,10 @@ static void way_back_leads_through_disabled(void)
         return;
     wrmsr(MSR_APIC_BASE, base_without_mode());
     expect_equal(HERE, "mode bits", rdmsr(MSR_APIC_BASE) & (APIC_BASE_ENABLE | APIC_BASE_EXTD), 0);
-    expect_vector(HERE, "from disabled to x2APIC mode",
-                  trap_wrmsr(MSR_APIC_BASE,
-                             base_without_mode() | APIC_BASE_ENABLE | APIC_BASE_EXTD),
-                  TRAP_GP);
+    expect_vector(
+        HERE, "from disabled to x2APIC mode",
+        trap_wrmsr(MSR_APIC_BASE, base_without_mode() | APIC_BASE_ENABLE | APIC_BASE_EXTD),
+        TRAP_GP);
     wrmsr(MSR_APIC_BASE, base_without_mode() | APIC_BASE_ENABLE);
     if (!expect(HERE, !lapic_is_x2apic(), "still in x2APIC mode"))
         return;

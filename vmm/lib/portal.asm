@@ -7,7 +7,7 @@
 bits 64
 default rel
 
-%define BH_CALL_REPLY           2
+%define BH_CALL_REPLY           1
 %define BH_DESC_FLAGS_SHIFT     8
 %define BH_DESC_WORDS_SHIFT     16
 %define MSG_SIZE                48      ; struct bh_msg

@@ -70,6 +70,6 @@ static inline uint64_t code_address(void (*function)(void))
     return (uint64_t)(uintptr_t)function;
 }
 
-_Static_assert(BH_CALL_REPLY == 2, "portal.asm says so too");
+_Static_assert(BH_CALL_REPLY == 1, "portal.asm says so too");
 _Static_assert(sizeof(struct bh_msg) == 48 && offsetof(struct bh_msg, words) == 40,
                "portal.asm builds one on the stack");

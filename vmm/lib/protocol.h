@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the root partition manager and a VMM agree on: the capabilities and pages a VMM starts with, the console
- * rings, and the requests of the service portal. Both sides are user programs; the kernel knows nothing of this.
+ * What the root partition manager and a VMM agree on: the capabilities and pages a VMM starts with,
+ * the console rings, and the requests of the service portal. Both sides are user programs; the
+ * kernel knows nothing of this.
  */
 #pragma once
 
 #include <stdint.h>
 
 /* Capabilities of a new VMM. */
-#define VM_SEL_PD 0u      /* its protection domain */
-#define VM_SEL_EC 1u      /* its first thread */
-#define VM_SEL_SERVICE 2u /* service portal of the root partition manager on this CPU (BH_PT_CALL) */
-#define VM_SEL_FAULT 3u   /* fault portal, the event portal for every thread of the VMM (BH_PT_EVENT) */
-#define VM_SEL_OUTPUT 4u  /* semaphore: up after putting characters into the output ring */
-#define VM_SEL_INPUT 5u   /* semaphore: comes up when the input ring has got characters, or room came in the output ring */
-#define VM_SEL_FREE 32u   /* the first selector that the VMM may use */
+#define VM_SEL_PD 0u /* its protection domain */
+#define VM_SEL_EC 1u /* its first thread */
+#define VM_SEL_SERVICE \
+    2u /* service portal of the root partition manager on this CPU (BH_PT_CALL) */
+#define VM_SEL_FAULT \
+    3u /* fault portal, the event portal for every thread of the VMM (BH_PT_EVENT) */
+#define VM_SEL_OUTPUT 4u /* semaphore: up after putting characters into the output ring */
+#define VM_SEL_INPUT                                                                             \
+    5u /* semaphore: comes up when the input ring has got characters, or room came in the output \
+          ring */
+#define VM_SEL_FREE 32u /* the first selector that the VMM may use */
 
 /* Addresses in a VMM's memory space; below VM_INFO lies its image. */
-#define VM_INFO 0x100000000000ull  /* struct vm_info, read only */
-#define VM_UTCB 0x100000100000ull  /* UTCB of the first thread */
+#define VM_INFO  0x100000000000ull /* struct vm_info, read only */
+#define VM_UTCB  0x100000100000ull /* UTCB of the first thread */
 #define VM_RINGS 0x100000200000ull /* struct vm_rings, read and write */
 #define VM_FILES 0x110000000000ull /* files, one after the other, read only */
-#define VM_RAM 0x200000000000ull   /* guest RAM, contiguous, read, write, execute (execute only for the guest) */
+#define VM_RAM                                                                                    \
+    0x200000000000ull /* guest RAM, contiguous, read, write, execute (execute only for the guest) \
+                       */
 
 #define VM_INFO_MAGIC 0x4D56u
-#define VM_MAX_FILES 9u /* kernel, initrd or modules */
+#define VM_MAX_FILES  9u /* kernel, initrd or modules */
 
 enum vm_boot { VM_BOOT_LINUX = 1, VM_BOOT_MULTIBOOT = 2 };
 
@@ -77,8 +84,9 @@ _Static_assert(sizeof(struct vm_rings) == 8192, "two pages");
  * VM_REQUEST_END: the root partition manager destroys it.
  */
 enum vm_request {
-    VM_REQUEST_END = 1, /* RAX = enum vm_end, R8 = detail; text in UTCB words for the log (may be empty) */
-    VM_REQUEST_LOG = 2  /* UTCB words: text, one line */
+    VM_REQUEST_END =
+        1, /* RAX = enum vm_end, R8 = detail; text in UTCB words for the log (may be empty) */
+    VM_REQUEST_LOG = 2 /* UTCB words: text, one line */
 };
 
 /* How a VM ended. */

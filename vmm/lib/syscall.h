@@ -66,8 +66,15 @@ static inline enum bh_status bh_syscall(uint64_t descriptor, uint64_t a, uint64_
 
 static inline enum bh_status bh_null(void)
 {
-    struct bh_result r;
-    return bh_syscall(bh_descriptor(BH_CALL_NULL, 0, 0, 0), 0, 0, 0, 0, 0, &r);
+    uint64_t descriptor = BH_CALL_NULL;
+    __asm__ volatile("mov %%rsp, %%rcx\n\t"
+                     "lea 1f(%%rip), %%rdx\n\t"
+                     "sysenter\n"
+                     "1:"
+                     : "+D"(descriptor)
+                     :
+                     : "rcx", "rdx", "r11", "cc", "memory");
+    return (enum bh_status)descriptor;
 }
 
 /* Calls a portal. m: the message, replaced by the reply on BH_OK. words: UTCB words to send;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See acpi.h. "Finding the RSDP on IA-PC Systems", "Multiple APIC Description Table", "Package Length Encoding".
+ * See acpi.h. "Finding the RSDP on IA-PC Systems", "Multiple APIC Description Table", "Package
+ * Length Encoding".
  */
 #include "tests/guest/lib/acpi.h"
 
@@ -25,7 +26,8 @@ enum {
     PKG_LENGTH_BYTES_SHIFT = 6
 };
 
-extern const uint8_t bios_data_area[]; /* guest.ld: a symbol, since compilers distrust addresses so low */
+extern const uint8_t
+    bios_data_area[]; /* guest.ld: a symbol, since compilers distrust addresses so low */
 
 static bool same(const uint8_t *bytes, const char *text, size_t size)
 {

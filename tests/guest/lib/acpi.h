@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ACPI tables as an operating system finds them: root pointer in low memory, RSDT or XSDT, table by signature, and
- * the few fields that tests use. ACPI specification, "ACPI Software Programming Model".
+ * The ACPI tables as an operating system finds them: root pointer in low memory, RSDT or XSDT,
+ * table by signature, and the few fields that tests use. ACPI specification, "ACPI Software
+ * Programming Model".
  */
 #pragma once
 
@@ -10,35 +11,35 @@
 #include <stdint.h>
 
 enum { /* "System Description Table Header" and "Fixed ACPI Description Table": byte offsets */
-    SDT_LENGTH = 4,
-    SDT_HEADER = 36,
-    RSDP_REVISION = 15,
-    RSDP_RSDT = 16,
-    RSDP_LENGTH = 20,
-    RSDP_XSDT = 24,
-    RSDP_SIZE_1 = 20,
-    RSDP_SIZE_2 = 36,
-    FADT_FACS = 36,
-    FADT_DSDT = 40,
-    FADT_SCI_INT = 46,
-    FADT_PM1A_EVT_BLK = 56,
-    FADT_PM1A_CNT_BLK = 64,
-    FADT_PM_TMR_BLK = 76,
-    FADT_PM1_EVT_LEN = 88,
-    FADT_PM1_CNT_LEN = 89,
-    FADT_PM_TMR_LEN = 91,
-    FADT_FLAGS = 112,
-    FADT_SIZE_1 = 116,
-    FADT_X_DSDT = 140,
-    FADT_FLAG_TMR_VAL_EXT = 1 << 8,
-    MADT_LOCAL_APIC_ADDRESS = 36,
-    MADT_FLAGS = 40,
-    MADT_ENTRIES = 44,
-    MADT_PCAT_COMPAT = 1 << 0,
-    MADT_LAPIC = 0,
-    MADT_IOAPIC = 1,
-    MADT_OVERRIDE = 2,
-    ACPI_PM_TIMER_HZ = 3579545
+       SDT_LENGTH = 4,
+       SDT_HEADER = 36,
+       RSDP_REVISION = 15,
+       RSDP_RSDT = 16,
+       RSDP_LENGTH = 20,
+       RSDP_XSDT = 24,
+       RSDP_SIZE_1 = 20,
+       RSDP_SIZE_2 = 36,
+       FADT_FACS = 36,
+       FADT_DSDT = 40,
+       FADT_SCI_INT = 46,
+       FADT_PM1A_EVT_BLK = 56,
+       FADT_PM1A_CNT_BLK = 64,
+       FADT_PM_TMR_BLK = 76,
+       FADT_PM1_EVT_LEN = 88,
+       FADT_PM1_CNT_LEN = 89,
+       FADT_PM_TMR_LEN = 91,
+       FADT_FLAGS = 112,
+       FADT_SIZE_1 = 116,
+       FADT_X_DSDT = 140,
+       FADT_FLAG_TMR_VAL_EXT = 1 << 8,
+       MADT_LOCAL_APIC_ADDRESS = 36,
+       MADT_FLAGS = 40,
+       MADT_ENTRIES = 44,
+       MADT_PCAT_COMPAT = 1 << 0,
+       MADT_LAPIC = 0,
+       MADT_IOAPIC = 1,
+       MADT_OVERRIDE = 2,
+       ACPI_PM_TIMER_HZ = 3579545
 };
 
 /* First byte of the RSDP, NULL: none. */
@@ -62,8 +63,8 @@ uint16_t acpi_pm1a_control(void);
 bool acpi_s5_type(unsigned *type);
 
 /*
- * The interrupt input of the (only) IOAPIC at which an ISA interrupt arrives, after the MADT's overrides; without a
- * MADT the identity. *flags: its MPS INTI flags, 0: as the bus has it.
+ * The interrupt input of the (only) IOAPIC at which an ISA interrupt arrives, after the MADT's
+ * overrides; without a MADT the identity. *flags: its MPS INTI flags, 0: as the bus has it.
  */
 unsigned acpi_gsi_of_irq(unsigned irq, unsigned *flags);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One-instruction wrappers for what C cannot say: ports, model-specific and control registers, CPUID, the time-stamp
- * counter, the interrupt flag. The only inline assembly of the guest tests; sequences whose bytes or neighbours matter
- * are NASM files. Manual: Intel SDM volume 2, "Instruction Set Reference".
+ * One-instruction wrappers for what C cannot say: ports, model-specific and control registers,
+ * CPUID, the time-stamp counter, the interrupt flag. The only inline assembly of the guest tests;
+ * sequences whose bytes or neighbours matter are NASM files. Manual: Intel SDM volume 2,
+ * "Instruction Set Reference".
  */
 #pragma once
 
@@ -231,12 +232,18 @@ static inline void hlt(void)
     __asm__ volatile("hlt" : : : "memory");
 }
 
+static inline void ud2(void)
+{
+    __asm__ volatile("ud2" : : : "memory");
+}
+
 static inline void pause(void)
 {
     __asm__ volatile("pause" : : : "memory");
 }
 
-/* Waits for an interrupt without a moment in which it could come too early: STI's shadow covers HLT. */
+/* Waits for an interrupt without a moment in which it could come too early: STI's shadow covers
+ * HLT. */
 static inline void sti_hlt(void)
 {
     __asm__ volatile("sti\n\thlt" : : : "memory");

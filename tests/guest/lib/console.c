@@ -12,7 +12,8 @@
 
 enum {
     DIVISOR_115200 = 1,
-    TRANSMIT_POLLS = 1000000, /* then the character goes out all the same: better garbled than silent */
+    TRANSMIT_POLLS =
+        1000000, /* then the character goes out all the same: better garbled than silent */
     LINE = 256,
     DIGITS = 20 /* of 2^64 - 1 */
 };

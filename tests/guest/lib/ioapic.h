@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first IOAPIC of the MADT: its registers behind the index and window. Datasheet: Intel 82093AA I/O Advanced
- * Programmable Interrupt Controller.
+ * The first IOAPIC of the MADT: its registers behind the index and window. Datasheet: Intel 82093AA
+ * I/O Advanced Programmable Interrupt Controller.
  */
 #pragma once
 
@@ -16,13 +16,13 @@ enum ioapic_register {
 };
 
 enum { /* low half of a redirection entry, beside the vector */
-    IOAPIC_LOWEST = 1 << 8,
-    IOAPIC_NMI = 4 << 8,
-    IOAPIC_LOGICAL = 1 << 11,
-    IOAPIC_STATUS = 1 << 12,
-    IOAPIC_REMOTE_IRR = 1 << 14,
-    IOAPIC_LEVEL = 1 << 15,
-    IOAPIC_MASKED = 1 << 16
+       IOAPIC_LOWEST = 1 << 8,
+       IOAPIC_NMI = 4 << 8,
+       IOAPIC_LOGICAL = 1 << 11,
+       IOAPIC_STATUS = 1 << 12,
+       IOAPIC_REMOTE_IRR = 1 << 14,
+       IOAPIC_LEVEL = 1 << 15,
+       IOAPIC_MASKED = 1 << 16
 };
 
 uint32_t ioapic_read(unsigned reg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC by its registers, in xAPIC mode (MMIO) or x2APIC mode (MSRs): whichever IA32_APIC_BASE says. Manual: SDM
- * volume 3, "Advanced Programmable Interrupt Controller (APIC)".
+ * The local APIC by its registers, in xAPIC mode (MMIO) or x2APIC mode (MSRs): whichever
+ * IA32_APIC_BASE says. Manual: SDM volume 3, "Advanced Programmable Interrupt Controller (APIC)".
  */
 #pragma once
 
@@ -9,28 +9,28 @@
 #include <stdint.h>
 
 enum lapic_register { /* byte offsets; the MSR is 0x800 + offset / 16 */
-    LAPIC_ID = 0x20,
-    LAPIC_VERSION = 0x30,
-    LAPIC_TPR = 0x80,
-    LAPIC_PPR = 0xA0,
-    LAPIC_EOI = 0xB0,
-    LAPIC_LDR = 0xD0,
-    LAPIC_DFR = 0xE0,
-    LAPIC_SVR = 0xF0,
-    LAPIC_ISR = 0x100,
-    LAPIC_TMR = 0x180,
-    LAPIC_IRR = 0x200,
-    LAPIC_ESR = 0x280,
-    LAPIC_ICR = 0x300,
-    LAPIC_ICR_HIGH = 0x310,
-    LAPIC_LVT_TIMER = 0x320,
-    LAPIC_LVT_LINT0 = 0x350,
-    LAPIC_LVT_LINT1 = 0x360,
-    LAPIC_LVT_ERROR = 0x370,
-    LAPIC_TIMER_INITIAL = 0x380,
-    LAPIC_TIMER_CURRENT = 0x390,
-    LAPIC_TIMER_DIVIDE = 0x3E0,
-    LAPIC_SELF_IPI = 0x3F0
+                      LAPIC_ID = 0x20,
+                      LAPIC_VERSION = 0x30,
+                      LAPIC_TPR = 0x80,
+                      LAPIC_PPR = 0xA0,
+                      LAPIC_EOI = 0xB0,
+                      LAPIC_LDR = 0xD0,
+                      LAPIC_DFR = 0xE0,
+                      LAPIC_SVR = 0xF0,
+                      LAPIC_ISR = 0x100,
+                      LAPIC_TMR = 0x180,
+                      LAPIC_IRR = 0x200,
+                      LAPIC_ESR = 0x280,
+                      LAPIC_ICR = 0x300,
+                      LAPIC_ICR_HIGH = 0x310,
+                      LAPIC_LVT_TIMER = 0x320,
+                      LAPIC_LVT_LINT0 = 0x350,
+                      LAPIC_LVT_LINT1 = 0x360,
+                      LAPIC_LVT_ERROR = 0x370,
+                      LAPIC_TIMER_INITIAL = 0x380,
+                      LAPIC_TIMER_CURRENT = 0x390,
+                      LAPIC_TIMER_DIVIDE = 0x3E0,
+                      LAPIC_SELF_IPI = 0x3F0
 };
 
 enum {
@@ -61,7 +61,8 @@ bool lapic_is_x2apic(void);
 uint32_t lapic_read(enum lapic_register reg);
 void lapic_write(enum lapic_register reg, uint32_t value);
 
-/* Software-enabled, nothing in service, all LVT entries masked, timer stopped, TPR 0, flat logical ID 1. */
+/* Software-enabled, nothing in service, all LVT entries masked, timer stopped, TPR 0, flat logical
+ * ID 1. */
 void lapic_enable(void);
 
 void lapic_eoi(void);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Constants of the processor and the PC that more than one test needs, and what the entry code has set up: the
- * descriptor table and the page tables. Manuals: SDM volume 3, "Control Registers", "EFLAGS Register",
- * "Model-Specific Registers"; volume 1, "Managing State Using the XSAVE Feature Set".
+ * Constants of the processor and the PC that more than one test needs, and what the entry code has
+ * set up: the descriptor table and the page tables. Manuals: SDM volume 3, "Control Registers",
+ * "EFLAGS Register", "Model-Specific Registers"; volume 1, "Managing State Using the XSAVE Feature
+ * Set".
  */
 #pragma once
 

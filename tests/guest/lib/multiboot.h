@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the Multiboot loader has handed over. Multiboot Specification 0.6.96, "Boot information format". The structure
- * stays where the loader has put it; a test that writes to low memory reads it first.
+ * What the Multiboot loader has handed over. Multiboot Specification 0.6.96, "Boot information
+ * format". The structure stays where the loader has put it; a test that writes to low memory reads
+ * it first.
  */
 #pragma once
 

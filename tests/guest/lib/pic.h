@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two 8259A as most tests use them: remapped, everything masked, one input opened at a time. Datasheet: Intel 8259A
- * (231468).
+ * The two 8259A as most tests use them: remapped, everything masked, one input opened at a time.
+ * Datasheet: Intel 8259A (231468).
  */
 #pragma once
 

@@ -103,7 +103,8 @@ uint64_t time_rate(const struct time_sample *first, const struct time_sample *se
     uint64_t counted = (second->count - first->count) & mask;
     uint64_t ticks = second->tsc - first->tsc;
 
-    /* counted < 2^32 and the frequency < 2^33 in all that a test measures: shift what could overflow. */
+    /* counted < 2^32 and the frequency < 2^33 in all that a test measures: shift what could
+     * overflow. */
     unsigned shift = 0;
 
     while (counted >> shift > UINT64_MAX / (tsc_hz + 1))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupt descriptor table, task state segment, and where exceptions go: to a handler, to the trap_try that waits for
- * one, or into a last message. See trap.h.
+ * Interrupt descriptor table, task state segment, and where exceptions go: to a handler, to the
+ * trap_try that waits for one, or into a last message. See trap.h.
  */
 #include "tests/guest/lib/trap.h"
 
@@ -13,16 +13,16 @@
 #include "tests/guest/lib/power.h"
 
 enum {
-    STUB_SIZE = 16,                /* lib/trap.asm */
-    GATE_INTERRUPT = 0x8E,         /* present, DPL 0, 64-bit interrupt gate */
+    STUB_SIZE = 16,        /* lib/trap.asm */
+    GATE_INTERRUPT = 0x8E, /* present, DPL 0, 64-bit interrupt gate */
     GATE_PRESENT = 0x80,
-    GATE_INTERRUPT_USER = 0xEE,    /* the same with DPL 3 */
-    TSS_DESCRIPTOR_ACCESS = 0x89,  /* present, available 64-bit TSS */
+    GATE_INTERRUPT_USER = 0xEE,   /* the same with DPL 3 */
+    TSS_DESCRIPTOR_ACCESS = 0x89, /* present, available 64-bit TSS */
     TSS_SIZE = 104,
-    TSS_RSP0 = 4,                  /* byte offsets: SDM volume 3, "64-Bit TSS Format" */
+    TSS_RSP0 = 4, /* byte offsets: SDM volume 3, "64-Bit TSS Format" */
     TSS_IST1 = 36,
     TSS_IO_MAP = 102,
-    ALARM_STACK = 1,               /* IST entry of NMI and double fault */
+    ALARM_STACK = 1, /* IST entry of NMI and double fault */
     STACK_SIZE = 4096
 };
 
@@ -69,7 +69,8 @@ static void set_gate(unsigned vector)
         .offset_low = (uint16_t)stub,
         .selector = SEL_CODE64,
         .ist = vector == TRAP_NMI || vector == TRAP_DF ? ALARM_STACK : 0,
-        .type = vector == TRAP_BP || vector == TRAP_USER_RETURN ? GATE_INTERRUPT_USER : GATE_INTERRUPT,
+        .type =
+            vector == TRAP_BP || vector == TRAP_USER_RETURN ? GATE_INTERRUPT_USER : GATE_INTERRUPT,
         .offset_middle = (uint16_t)(stub >> 16),
         .offset_high = (uint32_t)(stub >> 32),
     };
@@ -141,8 +142,9 @@ void trap_dispatch(struct trap_frame *frame)
         recover(frame);
         return;
     }
-    console_print("FAIL no_exception_outside_a_claim: vector %lu, error code 0x%lx, RIP 0x%lx, CR2 0x%lx\n",
-                  frame->vector, frame->error, frame->rip, read_cr2());
+    console_print(
+        "FAIL no_exception_outside_a_claim: vector %lu, error code 0x%lx, RIP 0x%lx, CR2 0x%lx\n",
+        frame->vector, frame->error, frame->rip, read_cr2());
     power_end(false);
 }
 

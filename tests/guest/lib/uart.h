@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * COM1's registers, and its transmitter as a source of interrupts: the "transmitter holding register empty" interrupt
- * comes when it is enabled and goes when it is disabled, which makes IRQ 4 a line that a test can raise and lower.
- * Datasheet: National Semiconductor PC16550D.
+ * COM1's registers, and its transmitter as a source of interrupts: the "transmitter holding
+ * register empty" interrupt comes when it is enabled and goes when it is disabled, which makes IRQ
+ * 4 a line that a test can raise and lower. Datasheet: National Semiconductor PC16550D.
  */
 #pragma once
 
 enum uart_register { /* ports */
-    UART_DATA = 0x3F8,
-    UART_DLL = 0x3F8, /* with LCR_DLAB */
-    UART_DLM = 0x3F9, /* with LCR_DLAB */
-    UART_IER = 0x3F9,
-    UART_IIR = 0x3FA, /* read */
-    UART_FCR = 0x3FA, /* write */
-    UART_LCR = 0x3FB,
-    UART_MCR = 0x3FC,
-    UART_LSR = 0x3FD,
-    UART_MSR = 0x3FE,
-    UART_SCRATCH = 0x3FF
+                     UART_DATA = 0x3F8,
+                     UART_DLL = 0x3F8, /* with LCR_DLAB */
+                     UART_DLM = 0x3F9, /* with LCR_DLAB */
+                     UART_IER = 0x3F9,
+                     UART_IIR = 0x3FA, /* read */
+                     UART_FCR = 0x3FA, /* write */
+                     UART_LCR = 0x3FB,
+                     UART_MCR = 0x3FC,
+                     UART_LSR = 0x3FD,
+                     UART_MSR = 0x3FE,
+                     UART_SCRATCH = 0x3FF
 };
 
 enum {

@@ -1,8 +1,7 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; Instructions that may fault. Before each, R12 holds where the fault portal lets the thread go on
-; (fault.c); the functions then return 1, and 0 when nothing happened. Also: extended state, and the
-; code of a small real-mode guest.
+; (fault.c); the functions then return 1, and 0 when nothing happened. Also: extended state.
 
 bits 64
 default rel
@@ -14,8 +13,6 @@ default rel
 
 global probe_code
 global probe_code_end
-global guest_code
-global guest_code_end
 
 ; R12 is preserved by system calls and by no instruction below changed: it holds where to go on.
 %macro probe_begin 1

@@ -62,14 +62,15 @@ static void higher_runs_on(uint32_t cpu)
     within(s.one, 95, 100, "the higher priority");
     within(s.two, 0, 0, "the lower priority");
     must(bh_revoke(BH_SPACE_OBJ, high->sc, 1, 1), "end the scheduling context");
-    s = measure(high, low);
-    within(s.two, 95, 100, "the lower priority alone");
+    within(measure(low, NULL).one, 95, 100, "the lower priority alone");
 }
 
 static void higher_runs(void)
 {
     higher_runs_on(0);
-    higher_runs_on(test_cpus() - 1);
+    if (test_cpus() > 1) {
+        higher_runs_on(test_cpus() - 1);
+    }
 }
 
 static void turns_on(uint32_t cpu)
@@ -87,7 +88,9 @@ static void turns_on(uint32_t cpu)
 static void turns(void)
 {
     turns_on(0);
-    turns_on(test_cpus() - 1);
+    if (test_cpus() > 1) {
+        turns_on(test_cpus() - 1);
+    }
 }
 
 static void period_on(uint32_t cpu)
@@ -113,7 +116,9 @@ static void period_on(uint32_t cpu)
 static void period(void)
 {
     period_on(0);
-    period_on(test_cpus() - 1);
+    if (test_cpus() > 1) {
+        period_on(test_cpus() - 1);
+    }
 }
 
 /* The instants at which a thread with a period gets its budget. */

@@ -4,11 +4,11 @@
  */
 #include "tests/system/calls/test.h"
 
-#define WAITERS      4u
-#define UPS          3000u
-#define ROUNDS       500u
-#define LATE_MAX     30000ull  /* ticks: the emulated APIC timer is exact to some 100 instructions */
-#define DEADLINES    20u
+#define WAITERS   4u
+#define UPS       3000u
+#define ROUNDS    500u
+#define LATE_MAX  30000ull /* ticks: the emulated APIC timer is exact to some 100 instructions */
+#define DEADLINES 20u
 
 struct shared {
     uint32_t sm, other;

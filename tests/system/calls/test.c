@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "tests/system/calls/console.h"
+#include "tests/system/calls/guest.h"
 #include "vmm/lib/status.h"
 
 #define LINE         160
@@ -131,6 +132,7 @@ static void run_one(const struct test *test)
     state.skipped = NULL;
     uint64_t before = objects_used();
     objects_begin();
+    guests_reset();
     fault_clear();
     if (setjmp(state.leave) == 0) {
         test->run();

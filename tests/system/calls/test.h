@@ -58,9 +58,9 @@ extern const struct test sem_tests[];
 extern const struct test sched_tests[];
 extern const struct test fpu_tests[];
 extern const struct test irq_tests[];
-extern const struct test domain_tests[];
 extern const struct test vcpu_tests[];
 extern const struct test exit_tests[];
+extern const struct test domain_tests[];
 
 /* Running (test.c). */
 void test_init(const struct bh_info *info);
@@ -198,9 +198,6 @@ void fpu_fill(uint64_t pattern);
 uint64_t fpu_check(uint64_t pattern);
 /* Is XMM0 to XMM15 zero? Returns how many are not. */
 uint64_t fpu_zero(void);
-/* From here on, real-mode code for a guest. */
-extern const uint8_t guest_code[], guest_code_end[];
-
 /* Waiting. */
 void sleep_ticks(uint64_t ticks);
 /* Waits until *flag is at least value; false and a failure if that takes too long. */
