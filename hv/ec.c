@@ -17,6 +17,7 @@
 #include "hv/x86/gdt.h"
 #include "hv/x86/lapic.h"
 #include "hv/x86/paging.h"
+#include "hv/x86/trap.h"
 #include "hv/x86/vectors.h"
 
 #define RFLAGS_RESERVED 0x2ull
@@ -329,6 +330,10 @@ _Noreturn void ec_idle(struct cpu *cpu)
         write_cr3(paging_kernel_cr3());
     }
     for (;;) {
-        sti_hlt();
+        if (pd_reap()) { /* what a revocation has left undone because its thread has ended */
+            trap_window();
+        } else {
+            sti_hlt();
+        }
     }
 }

@@ -133,12 +133,13 @@ _Static_assert(offsetof(struct object, dead) == offsetof(struct object, type) + 
 /* Continuation of a handler that waits for a message. */
 void ec_waiting(struct ec *ec);
 
-/* Nothing to run on this CPU. */
+/* Nothing to run on this CPU: entry_idle leads here. */
 _Noreturn void ec_idle(struct cpu *cpu);
 
 /* entry.asm. Continuations and scheduling decisions lead to each other without an end, so each
  * begins on an empty stack. */
 _Noreturn void entry_continue(struct ec *ec);
 _Noreturn void entry_pick(struct cpu *cpu);
+_Noreturn void entry_idle(struct cpu *cpu);
 _Noreturn void entry_sysexit(struct ec *ec);
 _Noreturn void entry_iret(struct ec *ec);

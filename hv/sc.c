@@ -133,7 +133,7 @@ _Noreturn void sched_pick(struct cpu *cpu)
         cpu->sc = NULL;
         cpu->sc_end = BH_NEVER;
         timeout_program(cpu);
-        ec_idle(cpu);
+        entry_idle(cpu);
     }
     dequeue(cpu, sc);
     sc->state = SC_RUNNING;

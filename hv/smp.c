@@ -17,6 +17,7 @@
 #include "hv/x86/acpi.h"
 #include "hv/x86/gdt.h"
 #include "hv/x86/lapic.h"
+#include "hv/x86/msr.h"
 #include "hv/x86/paging.h"
 #include "hv/x86/trap.h"
 
@@ -28,6 +29,8 @@
 #define CPUID_EBX_SMEP (1u << 7)
 #define CPUID_EBX_SMAP (1u << 20)
 #define CPUID_ECX_UMIP (1u << 2)
+#define CR4_PAE        (1ull << 5)
+#define CR4_MCE        (1ull << 6)
 #define CR4_UMIP       (1ull << 11)
 #define CR4_SMEP       (1ull << 20)
 #define CR4_SMAP       (1ull << 21)
@@ -78,7 +81,8 @@ struct cpu *cpu_create(unsigned id, uint32_t apic_id)
 
 static void init_protection(void)
 {
-    uint64_t cr4 = read_cr4();
+    uint64_t cr4 = CR4_PAE | CR4_MCE; /* whatever the firmware has left: nothing else is wanted,
+                               FSGSBASE and PCE least of all */
     if (cpuid(0, 0).a >= CPUID_FEATURES) {
         struct cpuid_regs r = cpuid(CPUID_FEATURES, 0);
         cr4 |= (r.b & CPUID_EBX_SMEP) != 0 ? CR4_SMEP : 0;
@@ -87,6 +91,9 @@ static void init_protection(void)
     }
     write_cr4(cr4);
     write_cr0(read_cr0() | CR0_WP);
+    wrmsr(MSR_EFER,
+          EFER_LME | EFER_LMA | EFER_NXE); /* SYSCALL stays off: guests own its target (vmx.c) */
+    wrmsr(MSR_PAT, PAT_DEFAULT);
 }
 
 void cpu_init(struct cpu *cpu)

@@ -266,6 +266,8 @@ static void init_controls(struct cpu *cpu, struct vcpu *v)
     vmwrite(VMCS_EXIT_CONTROLS, caps.exit);
     vmwrite(VMCS_ENTRY_CONTROLS, caps.entry);
     vmwrite(VMCS_EXCEPTION_BITMAP, EXCEPTION_DB | EXCEPTION_AC | EXCEPTION_MC);
+    vmwrite(VMCS_PF_ERROR_MASK, 0);
+    vmwrite(VMCS_PF_ERROR_MATCH, 0);
     vmwrite(VMCS_CR3_TARGETS, 0);
     vmwrite(VMCS_EXIT_MSR_STORES, 0);
     vmwrite(VMCS_EXIT_MSR_LOADS, 0);
@@ -274,6 +276,8 @@ static void init_controls(struct cpu *cpu, struct vcpu *v)
     vmwrite(VMCS_MSR_BITMAP, (uint64_t)msr_bitmap - KERNEL_VMA);
     vmwrite(VMCS_EPT_POINTER, v->ec->pd->eptp);
     vmwrite(VMCS_LINK_POINTER, LINK_NONE);
+    vmwrite(VMCS_GUEST_DEBUGCTL, 0);
+    vmwrite(VMCS_GUEST_ACTIVITY, 0);
 }
 
 void vcpu_load(struct cpu *cpu, struct vcpu *v)
@@ -366,10 +370,17 @@ _Noreturn void vmx_resume(struct ec *ec)
         write_cr2(v->state->cr2);
     }
     if (__builtin_expect(!v->launched, 0)) {
-        v->launched = true;
         vmx_launch(v->state);
     }
     vmx_resume_guest(v->state);
+}
+
+/* A VM entry has failed: whatever state the VMCS is in, it is launched again next time. */
+static void restart_vmcs(struct vcpu *v)
+{
+    v->launched = false;
+    vmclear(pool_hpa(v->vmcs).v);
+    vmptrld(pool_hpa(v->vmcs).v);
 }
 
 /* Exits that the kernel keeps. */
@@ -377,6 +388,7 @@ static _Noreturn void interrupted(struct cpu *cpu, struct ec *ec, uint32_t info)
 {
     ec->cont = vmx_resume;
     if ((info & INTR_INFO_TYPE) == INTR_INFO_TYPE_NMI) {
+        entry_unblock_nmi();
         trap_nmi(cpu);
     } else {
         trap_interrupt(cpu, info & INTR_INFO_VECTOR);
@@ -391,6 +403,7 @@ _Noreturn void vmx_exit(struct cpu *cpu)
     uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
     cpu->fpu_enabled = false; /* HOST_CR0 has TS set */
     v->state->cr2 = read_cr2();
+    v->launched = true;
     if (__builtin_expect(reason <= EXIT_REASON_EXTERNAL_INTERRUPT, 0)) {
         uint32_t info = (uint32_t)vmread(VMCS_EXIT_INTR_INFO);
         if (reason == EXIT_REASON_EXTERNAL_INTERRUPT ||
@@ -402,6 +415,7 @@ _Noreturn void vmx_exit(struct cpu *cpu)
         }
     }
     if ((reason & ENTRY_FAILURE) != 0) {
+        restart_vmcs(v);
         v->state->qualification = vmread(VMCS_QUALIFICATION);
         vmwrite(VMCS_ENTRY_INTR_INFO, 0);
     }
@@ -418,9 +432,8 @@ _Noreturn void vmx_entry_failed(void)
 {
     struct ec *ec = cpu_self()->current;
     uint64_t error = vmread(VMCS_INSN_ERROR);
-    ec->vcpu->launched = false;
-    vmclear(pool_hpa(ec->vcpu->vmcs).v);
-    vmptrld(pool_hpa(ec->vcpu->vmcs).v);
+    restart_vmcs(ec->vcpu);
+    vmwrite(VMCS_ENTRY_INTR_INFO, 0);
     groups_read(ec->vcpu, ec->vcpu->mtd[BH_EXIT_ENTRY_FAILED]);
     ec->vcpu->state->exit_reason = BH_EXIT_ENTRY_FAILED;
     ec->vcpu->state->qualification = error;

@@ -19,6 +19,7 @@ extern trap_user
 extern trap_kernel
 extern trap_ist
 extern sched_pick
+extern ec_idle
 
 %define RFLAGS_CLEAN 2
 
@@ -292,6 +293,12 @@ entry_continue:
     mov rsp, [rdi + EC_STACK]
     call [rdi + EC_CONT]
 
+; void entry_idle(struct cpu *)
+global entry_idle
+entry_idle:
+    mov rsp, [rdi + CPU_STACK]
+    call ec_idle
+
 ; void entry_pick(struct cpu *)
 global entry_pick
 entry_pick:
@@ -349,6 +356,18 @@ align 16
 %assign v v + 1
 %endrep
 align 16
+
+; void entry_unblock_nmi(void): an IRET to its caller
+global entry_unblock_nmi
+entry_unblock_nmi:
+    pop rax
+    mov rcx, rsp
+    push GDT_KERNEL_DATA
+    push rcx
+    pushfq
+    push GDT_KERNEL_CODE
+    push rax
+    iretq
 
 ; void gdt_reload_segments(void)
 global gdt_reload_segments

@@ -103,6 +103,10 @@ void lapic_init_cpu(void)
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (use_deadline ? LVT_DEADLINE : 0));
+    __asm__ volatile("mfence"
+                     :
+                     :
+                     : "memory"); /* before the first write of the deadline ("TSC-Deadline Mode") */
 }
 
 void lapic_calibrate(uint64_t tsc_hz)

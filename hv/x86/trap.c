@@ -140,7 +140,7 @@ static _Noreturn void go_on(struct cpu *cpu)
 {
     if (cpu->hazard != 0 || cpu->current == NULL) {
         if (cpu->hazard == 0) {
-            ec_idle(cpu);
+            entry_idle(cpu);
         }
         sched_reschedule(cpu);
     }

@@ -23,6 +23,9 @@ uint64_t trap_sysenter(void);
 void trap_interrupt(struct cpu *cpu, unsigned vector);
 void trap_nmi(struct cpu *cpu);
 
+/* entry.asm: after a VM exit by an NMI, which leaves further ones blocked until the next IRET. */
+void entry_unblock_nmi(void);
+
 /* A preemption point: take the interrupts that wait. The current EC's continuation says where to go
    on; comes back only if none came. */
 void trap_window(void);

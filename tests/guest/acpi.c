@@ -31,8 +31,10 @@ static void root_pointer_is_found(void)
 {
     const uint8_t *rsdp = acpi_rsdp();
 
-    if (!expect(HERE, rsdp != NULL, "no RSDP"))
+    if (rsdp == NULL) {
+        expect(HERE, false, "no RSDP");
         return;
+    }
     if (rsdp[RSDP_REVISION] >= 2) {
         expect_equal(HERE, "length", acpi_get32(rsdp, RSDP_LENGTH), RSDP_SIZE_2);
         expect_equal(HERE, "sum of the extended part", acpi_sum(rsdp, RSDP_SIZE_2), 0);
@@ -44,8 +46,10 @@ static void every_table_is_intact(void)
     for (unsigned i = 0; i < sizeof described / sizeof described[0]; i++) {
         const uint8_t *table = acpi_table(described[i]);
 
-        if (!expect(HERE, table != NULL, "no %s", described[i]))
+        if (table == NULL) {
+            expect(HERE, false, "no %s", described[i]);
             continue;
+        }
         expect_between(HERE, "length", acpi_get32(table, SDT_LENGTH), SDT_HEADER, 1 << 20);
         expect(HERE, acpi_sum(table, acpi_get32(table, SDT_LENGTH)) == 0, "checksum of %s",
                described[i]);
@@ -56,8 +60,10 @@ static void rsdt_and_xsdt_are_intact_and_agree(void)
 {
     const uint8_t *rsdp = acpi_rsdp();
 
-    if (!expect(HERE, rsdp != NULL, "no RSDP"))
+    if (rsdp == NULL) {
+        expect(HERE, false, "no RSDP");
         return;
+    }
     const uint8_t *rsdt = (const uint8_t *)(uint64_t)acpi_get32(rsdp, RSDP_RSDT);
     uint32_t length = acpi_get32(rsdt, SDT_LENGTH);
 
@@ -78,8 +84,10 @@ static void fadt_describes_the_power_management_ports(void)
 {
     const uint8_t *fadt = acpi_table("FACP");
 
-    if (!expect(HERE, fadt != NULL, "no FADT"))
+    if (fadt == NULL) {
+        expect(HERE, false, "no FADT");
         return;
+    }
     expect(HERE, acpi_get32(fadt, SDT_LENGTH) >= FADT_SIZE_1, "%u bytes are too short",
            acpi_get32(fadt, SDT_LENGTH));
     expect(HERE, acpi_get32(fadt, FADT_PM1A_EVT_BLK) != 0, "no PM1a event block");
@@ -103,8 +111,10 @@ static void facs_lies_on_its_boundary(void)
 {
     const uint8_t *facs = acpi_table("FACS");
 
-    if (!expect(HERE, facs != NULL, "no FACS"))
+    if (facs == NULL) {
+        expect(HERE, false, "no FACS");
         return;
+    }
     expect_equal(HERE, "signature", acpi_get32(facs, 0), 0x53434146); /* "FACS" */
     expect_equal(HERE, "address modulo 64", (uint64_t)facs % 64, 0);
     expect_between(HERE, "length", acpi_get32(facs, SDT_LENGTH), 64, PAGE_SIZE);
@@ -115,8 +125,10 @@ static void acpi_mode_can_be_entered(void)
     const uint8_t *fadt = acpi_table("FACP");
     enum { SMI_CMD = 48, ACPI_ENABLE = 52, POLLS = 100000 };
 
-    if (!expect(HERE, fadt != NULL, "no FADT"))
+    if (fadt == NULL) {
+        expect(HERE, false, "no FADT");
         return;
+    }
     if (acpi_get32(fadt, SMI_CMD) != 0 && !(inw(acpi_pm1a_control()) & SCI_EN))
         outb((uint16_t)acpi_get32(fadt, SMI_CMD), fadt[ACPI_ENABLE]);
     for (unsigned i = 0; i < POLLS && !(inw(acpi_pm1a_control()) & SCI_EN); i++)
@@ -186,6 +198,11 @@ static void pm_timer_never_goes_back(void)
 {
     enum { READS = 200 };
     const uint8_t *fadt = acpi_table("FACP");
+
+    if (fadt == NULL) {
+        expect(HERE, false, "no FADT");
+        return;
+    }
     bool wide = acpi_get32(fadt, FADT_FLAGS) & FADT_FLAG_TMR_VAL_EXT;
     uint32_t mask = wide ? UINT32_MAX : (1U << PM_TIMER_BITS) - 1;
     uint32_t previous = inl(acpi_pm_timer());

@@ -7,17 +7,15 @@
  * like memory; and, for other sizes, an address where nothing is. Manual: SDM volume 2; volume 3,
  * "The Local APIC Block Diagram" (register address map).
  */
-#include <string.h>
-
 #include "tests/guest/lib/acpi.h"
 #include "tests/guest/lib/asm.h"
 #include "tests/guest/lib/ioapic.h"
 #include "tests/guest/lib/lapic.h"
+#include "tests/guest/lib/low.h"
 #include "tests/guest/lib/machine.h"
 #include "tests/guest/lib/report.h"
 
 enum {
-    LOW_CODE = 0x8000,
     ABSENT_OFFSET = 0x380,
     ALIAS_PAGE = 0x00E00000 /* linear; mapped to the APIC's page for RIP-relative access */
 };
@@ -47,7 +45,6 @@ void mmio_run_16(struct registers *registers, const void *code);
 uint32_t mmio_rip_read(void);
 void mmio_rip_write(uint32_t value), mmio_rip_or(uint32_t value), mmio_rip_imm(void);
 extern const struct form mmio_forms_64[], mmio_forms_32[], mmio_forms_16[];
-extern const uint8_t low_code_start[], low_code_end[];
 
 static uint8_t ram[PAGE_SIZE] __attribute__((aligned(4096)));
 
@@ -156,7 +153,7 @@ static const struct target absent = {.page = ABSENT, .offset = ABSENT_OFFSET, .k
 static void try_forms(runner go, const struct form *forms, const struct target *target)
 {
     lapic_enable();
-    memcpy((void *)(uint64_t)LOW_CODE, low_code_start, (size_t)(low_code_end - low_code_start));
+    low_copy();
     for (const struct form *form = forms; form->code != NULL; form++)
         if (target == &absent || form->bytes == sizeof(uint32_t))
             try_form(go, form, target);

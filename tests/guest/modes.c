@@ -9,6 +9,7 @@
 
 #include "tests/guest/lib/asm.h"
 #include "tests/guest/lib/lapic.h"
+#include "tests/guest/lib/low.h"
 #include "tests/guest/lib/machine.h"
 #include "tests/guest/lib/pic.h"
 #include "tests/guest/lib/report.h"
@@ -16,7 +17,6 @@
 
 enum { /* physical addresses, as in modes.asm */
        RESULTS = 0x6000,
-       LOW_CODE = 0x8000,
        ALIAS = 0x00800000,
        TARGET = 0x00C00000
 };
@@ -51,7 +51,6 @@ void modes_visit(void (*body)(void)), modes_compatibility(void);
 void body_protected(void), body_pae(void), body_legacy(void), body_protected_16(void),
     body_real(void);
 void body_real_irq(void), body_unreal(void), body_toggle(void);
-extern const uint8_t low_code_start[], low_code_end[];
 
 uint64_t modes_pae_table[PAE_POINTERS] __attribute__((aligned(32)));
 uint32_t modes_legacy_table[LEGACY_ENTRIES] __attribute__((aligned(4096)));
@@ -65,7 +64,7 @@ static uint32_t result(enum result which)
 static void prepare(void)
 {
     memset((void *)(uint64_t)RESULTS, 0, R_COUNT * sizeof(uint32_t));
-    memcpy((void *)(uint64_t)LOW_CODE, low_code_start, (size_t)(low_code_end - low_code_start));
+    low_copy();
 }
 
 static void visit(void (*body)(void))

@@ -326,8 +326,8 @@ static void port_61_keeps_gate_and_speaker(void)
 {
     uint8_t before = inb(PORT61);
 
-    for (uint8_t value = 0; value <= (PORT61_GATE2 | PORT61_SPEAKER); value++) {
-        outb(PORT61, value);
+    for (unsigned value = 0; value <= (PORT61_GATE2 | PORT61_SPEAKER); value++) {
+        outb(PORT61, (uint8_t)value);
         expect_equal(HERE, "bits 1 and 0", inb(PORT61) & (PORT61_GATE2 | PORT61_SPEAKER), value);
     }
     outb(PORT61, before & (PORT61_GATE2 | PORT61_SPEAKER));

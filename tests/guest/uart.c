@@ -137,10 +137,10 @@ static void loopback_brings_back_what_was_sent(void)
 static void fifo_holds_sixteen_bytes_in_order(void)
 {
     prepare(FCR_ENABLE);
-    for (uint8_t i = 0; i < FIFO_BYTES; i++)
+    for (unsigned i = 0; i < FIFO_BYTES; i++)
         send((uint8_t)(0x40 + i));
     wait_line(LSR_TEMT);
-    for (uint8_t i = 0; i < FIFO_BYTES; i++) {
+    for (unsigned i = 0; i < FIFO_BYTES; i++) {
         if (!expect(HERE, inb(UART_LSR) & LSR_DATA_READY, "only %u bytes", i))
             break;
         expect_equal(HERE, "byte", inb(UART_DATA), 0x40 + i);

@@ -5,30 +5,30 @@
 #include <stdint.h>
 #include <string.h>
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
+void *memcpy(void *restrict dest, const void *restrict src, size_t n)
 {
-    volatile uint8_t *out = to; /* volatile: or this loop becomes a call of itself */
-    const uint8_t *in = from;
+    volatile uint8_t *to = dest; /* volatile: or this loop becomes a call of itself */
+    const uint8_t *from = src;
 
-    for (size_t i = 0; i < size; i++)
-        out[i] = in[i];
-    return to;
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[i];
+    return dest;
 }
 
-void *memset(void *to, int value, size_t size)
+void *memset(void *s, int c, size_t n)
 {
-    volatile uint8_t *out = to;
+    volatile uint8_t *to = s;
 
-    for (size_t i = 0; i < size; i++)
-        out[i] = (uint8_t)value;
-    return to;
+    for (size_t i = 0; i < n; i++)
+        to[i] = (uint8_t)c;
+    return s;
 }
 
-int memcmp(const void *a, const void *b, size_t size)
+int memcmp(const void *s1, const void *s2, size_t n)
 {
-    const uint8_t *left = a, *right = b;
+    const uint8_t *left = s1, *right = s2;
 
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < n; i++)
         if (left[i] != right[i])
             return left[i] - right[i];
     return 0;

@@ -1,11 +1,11 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; Entries of all 256 vectors, each STUB_SIZE bytes from trap_stubs on, and the two halves of trap_try: the call, and the
+; Entries of all 256 vectors, each ENTRY_SIZE bytes from trap_entries on, and the two halves of trap_try: the call, and the
 ; place where trap.c lets a caught exception return to. struct trap_frame in trap.h is the layout of what is pushed.
 ; Manual: SDM volume 3, "Exception and Interrupt Handling in 64-bit Mode".
 
 %include "tests/guest/lib/selectors.inc"
 
-STUB_SIZE           equ 16
+ENTRY_SIZE           equ 16
 TRAP_NONE           equ 256
 TRAP_USER_RETURN    equ 0x81
 RFLAGS_FIXED        equ 2
@@ -13,15 +13,15 @@ USER_STACK_SIZE     equ 4096
 ERROR_CODES         equ 0x60227D00      ; vectors that push one: 8, 10-14, 17, 21, 29, 30
 
         extern trap_dispatch
-        global trap_stubs, trap_try, trap_recover, trap_recovery_stack, trap_recovery_vector, trap_enter_user
+        global trap_entries, trap_try, trap_recover, trap_recovery_stack, trap_recovery_vector, trap_enter_user
 
         section .text
         bits 64
-        align STUB_SIZE
-trap_stubs:
+        align ENTRY_SIZE
+trap_entries:
 %assign vector 0
 %rep 256
-        align STUB_SIZE
+        align ENTRY_SIZE
 %if vector >= 32 || (ERROR_CODES & (1 << vector)) == 0
         push strict byte 0
 %endif

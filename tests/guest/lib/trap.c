@@ -13,7 +13,7 @@
 #include "tests/guest/lib/power.h"
 
 enum {
-    STUB_SIZE = 16,        /* lib/trap.asm */
+    ENTRY_SIZE = 16,       /* lib/trap.asm */
     GATE_INTERRUPT = 0x8E, /* present, DPL 0, 64-bit interrupt gate */
     GATE_PRESENT = 0x80,
     GATE_INTERRUPT_USER = 0xEE,   /* the same with DPL 3 */
@@ -39,7 +39,7 @@ struct gate {
 
 _Static_assert(sizeof(struct gate) == 16, "a gate has 16 bytes in 64-bit mode");
 
-extern const uint8_t trap_stubs[];
+extern const uint8_t trap_entries[];
 extern const uint8_t trap_recover[];
 extern uint64_t trap_recovery_stack;
 extern uint64_t trap_recovery_vector;
@@ -63,16 +63,16 @@ static void put64(uint8_t *at, uint64_t value)
 
 static void set_gate(unsigned vector)
 {
-    uint64_t stub = (uint64_t)(trap_stubs + vector * STUB_SIZE);
+    uint64_t entry = (uint64_t)(trap_entries + vector * ENTRY_SIZE);
 
     idt[vector] = (struct gate){
-        .offset_low = (uint16_t)stub,
+        .offset_low = (uint16_t)entry,
         .selector = SEL_CODE64,
         .ist = vector == TRAP_NMI || vector == TRAP_DF ? ALARM_STACK : 0,
         .type =
             vector == TRAP_BP || vector == TRAP_USER_RETURN ? GATE_INTERRUPT_USER : GATE_INTERRUPT,
-        .offset_middle = (uint16_t)(stub >> 16),
-        .offset_high = (uint32_t)(stub >> 32),
+        .offset_middle = (uint16_t)(entry >> 16),
+        .offset_high = (uint32_t)(entry >> 32),
     };
 }
 

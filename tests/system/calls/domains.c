@@ -7,6 +7,7 @@
 
 #define ROUNDS     200u
 #define BATCH      20u /* rounds between two looks at the balance */
+#define SOME_PAGES 64u /* more than the code of this program */
 #define LIFE_TICKS 20000ull
 
 static void spin(struct thread *t)
@@ -100,26 +101,24 @@ static void nested(void)
     must(bh_revoke(BH_SPACE_OBJ, one->pd, 1, 1), "destroy the outer domain");
 }
 
-/* A domain destroys itself; whoever called it learns. */
-static void suicide(void)
+static uint64_t serve_loss(struct service *s, struct bh_msg *m)
 {
-    struct agent *one = agent_create(DOMAIN_QUOTA);
-    uint32_t copy = sel();
-    must(bh_delegate(one->pd, BH_SPACE_OBJ, BH_SPACE_OBJ, BH_RIGHTS_ALL, one->pd, DOMAIN_FREE, 1),
-         "give it itself");
-    must(bh_delegate(BH_SEL_PD, BH_SPACE_OBJ, BH_SPACE_OBJ, BH_PT_CALL, one->service->pt, copy, 1),
-         "copy the portal");
-    one->descriptor = bh_descriptor(BH_CALL_REVOKE, 0, 0, 0);
-    one->a = BH_SPACE_MEM | BH_REVOKE_SELF;
-    one->b = IMAGE_PAGE;
-    one->d = 1;
-    struct bh_msg m = {{0}, 0};
-    expect_status(bh_call(copy, 0, 0, &m), BH_ERR_DEAD, "call of a handler that loses its code");
+    (void)s;
+    m->w[0] = bh_revoke(BH_SPACE_MEM, IMAGE_PAGE, SOME_PAGES, 1);
+    return 0;
+}
+
+/* Its next instruction is gone, and it has no event portal; whoever has called it learns. */
+static void loses_itself(void)
+{
+    uint32_t pd = domain_create(DOMAIN_QUOTA);
+    struct service *s = service_create(pd, 0, serve_loss, NULL, BH_SELECTOR_NONE);
+    expect_status(service_call(s), BH_ERR_DEAD, "call of a handler that loses its code");
 }
 
 const struct test domain_tests[] = {
     {"domains_made_by_domains_go_with_them", nested},
-    {"domain_can_lose_its_own_memory", suicide},
+    {"domain_can_lose_its_own_memory", loses_itself},
     {"domains_come_and_go_while_active", come_and_go},
     {NULL, NULL},
 };

@@ -45,7 +45,6 @@ guest_after_ept:
         mov     eax, cr0
         xor     eax, 8                  ; CR0.TS
         mov     cr0, eax
-        wbinvd
         vmcall
         jmp     $
 
