@@ -64,9 +64,10 @@ struct cpu {
                          tests it with hazard */
     uint32_t hops;    /* helping steps since the last scheduling decision */
     bool online;
-    uint64_t sc_start; /* TSC since when sc is charged */
-    uint64_t sc_end;   /* TSC at which its budget ends */
-    uint64_t timer;    /* TSC for which the timer is programmed */
+    bool timer_changed; /* since the preemption timer was set */
+    uint64_t sc_start;  /* TSC since when sc is charged */
+    uint64_t sc_end;    /* TSC at which its budget ends */
+    uint64_t timer;     /* TSC for which the timer is programmed */
     struct avl_node *first;
     struct avl_tree timeouts;
     uint64_t ready_map[CPU_PRIORITIES / 64];

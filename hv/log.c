@@ -209,6 +209,10 @@ struct bh_log *log_ring(void)
 _Noreturn void panic(const char *format, ...)
 {
     va_list args;
+    static uint32_t panicking;
+    while (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL) != 0) { /* the first one speaks */
+        cli_hlt();
+    }
     va_start(args, format);
     serial_init();
     put_string("bulkhead: stopped: ");

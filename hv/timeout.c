@@ -17,6 +17,7 @@ void timeout_program(struct cpu *cpu)
     }
     if (due < cpu->timer) {
         cpu->timer = due;
+        cpu->timer_changed = true;
         lapic_timer(due);
     }
 }

@@ -72,7 +72,7 @@ struct bh_vcpu_state {
     uint32_t insn_info;
     /* BH_MTD_INT_STATE */
     uint32_t interruptibility; /* blocking by STI, MOV SS, SMI, NMI */
-    uint32_t activity;         /* 0 active, 1 HLT, 2 shutdown, 3 wait for SIPI */
+    uint32_t activity;         /* 0 active, 1 HLT; anything else is taken as active */
     /* BH_MTD_INJECT (write only): VM-entry interruption information; used once */
     uint32_t inject_info;
     uint32_t inject_error;

@@ -15,6 +15,7 @@
 #define FEATURE_CONTROL_LOCKED 1ull
 #define FEATURE_CONTROL_VMX    4ull
 
+#define VMX_MISC_TIMER           0x1Fu
 #define MISC_ENABLE_FAST_STRINGS 1ull
 
 #define BASIC_REVISION      0x7FFFFFFFu
@@ -58,6 +59,18 @@ static bool feature_control(void)
     return (v & FEATURE_CONTROL_VMX) != 0;
 }
 
+/* The preemption timer is of use if it goes on counting from exit to entry. */
+static void read_timer(struct vmx_caps *c)
+{
+    if ((c->pin & PIN_PREEMPTION_TIMER) != 0 && (c->exit & EXIT_SAVE_TIMER) != 0) {
+        c->features |= BH_VMX_PREEMPTION_TIMER;
+        c->timer_shift = (unsigned)rdmsr(MSR_VMX_MISC) & VMX_MISC_TIMER;
+    } else {
+        c->pin &= ~PIN_PREEMPTION_TIMER;
+        c->exit &= ~EXIT_SAVE_TIMER;
+    }
+}
+
 /* Interrupts without exits: all of it, or nothing. */
 static void read_apic(struct vmx_caps *c, bool true_controls)
 {
@@ -72,15 +85,17 @@ static void read_apic(struct vmx_caps *c, bool true_controls)
 
 static const char *read_controls(struct vmx_caps *c, bool true_controls)
 {
-    const struct wanted pin = {PIN_EXTERNAL_INTERRUPT | PIN_NMI, PIN_VIRTUAL_NMI};
+    const struct wanted pin = {PIN_EXTERNAL_INTERRUPT | PIN_NMI,
+                               PIN_VIRTUAL_NMI | PIN_PREEMPTION_TIMER};
     /* Everything that a VMM emulates exits; CR8 does unless the TPR is shadowed; CR3 and INVLPG are
      * the guest's, with EPT. */
     const struct wanted cpu = {CPU_TSC_OFFSET | CPU_HLT | CPU_IO | CPU_MSR_BITMAP | CPU_SECONDARY,
                                CPU_MWAIT | CPU_RDPMC | CPU_MONITOR | CPU_CR8_LOAD | CPU_CR8_STORE};
-    const struct wanted cpu2 = {CPU2_EPT | CPU2_UNRESTRICTED, CPU2_VPID};
+    /* WBINVD would empty everybody's caches. */
+    const struct wanted cpu2 = {CPU2_EPT | CPU2_UNRESTRICTED, CPU2_VPID | CPU2_WBINVD};
     const struct wanted exit = {EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT |
                                     EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_SAVE_PAT | EXIT_LOAD_PAT,
-                                0};
+                                EXIT_SAVE_TIMER};
     const struct wanted entry = {ENTRY_LOAD_DEBUG | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT, 0};
     if (!combine(true_controls ? MSR_VMX_TRUE_PIN : MSR_VMX_PIN, pin, &c->pin)) {
         return "VT-x external-interrupt and NMI exiting";
@@ -99,6 +114,7 @@ static const char *read_controls(struct vmx_caps *c, bool true_controls)
         !combine(true_controls ? MSR_VMX_TRUE_ENTRY : MSR_VMX_ENTRY, entry, &c->entry)) {
         return "VT-x loading and saving of IA32_EFER and IA32_PAT";
     }
+    read_timer(c);
     return NULL;
 }
 

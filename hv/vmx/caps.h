@@ -13,6 +13,7 @@ struct vmx_caps {
     uint64_t cr0_set, cr0_may;            /* bits of CR0 that must be 1; that may be 1 */
     uint64_t cr4_set, cr4_may;            /* the same of CR4 */
     uint32_t features;                    /* BH_VMX_* */
+    unsigned timer_shift;                 /* the preemption timer counts TSC >> timer_shift */
     bool invept_single, invvpid_single;
 };
 

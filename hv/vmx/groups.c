@@ -14,16 +14,17 @@
 
 #include "hv/x86/msr.h"
 
-#define CR0_PE     (1ull << 0)
-#define CR0_ET     (1ull << 4)
-#define CR0_NE     (1ull << 5)
-#define CR0_NW     (1ull << 29)
-#define CR0_CD     (1ull << 30)
-#define CR0_PG     (1ull << 31)
-#define CR4_PAE    (1ull << 5)
-#define CR4_VMXE   (1ull << 13)
-#define DR_LOW     0xFFFFFFFFull
-#define EFER_VALID (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+#define CR0_PE       (1ull << 0)
+#define CR0_ET       (1ull << 4)
+#define CR0_NE       (1ull << 5)
+#define CR0_NW       (1ull << 29)
+#define CR0_CD       (1ull << 30)
+#define CR0_PG       (1ull << 31)
+#define CR4_PAE      (1ull << 5)
+#define CR4_VMXE     (1ull << 13)
+#define ACTIVITY_HLT 1u
+#define DR_LOW       0xFFFFFFFFull
+#define EFER_VALID   (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
 static uint64_t canonical(uint64_t a)
 {
@@ -116,7 +117,8 @@ static void read_int_state(struct vcpu *v, struct bh_vcpu_state *s)
 
 static void write_int_state(struct vcpu *v, const struct bh_vcpu_state *s)
 {
-    uint32_t activity = s->activity;
+    /* Shutdown and wait-for-SIPI would keep interrupts from this CPU. */
+    uint32_t activity = s->activity == ACTIVITY_HLT ? ACTIVITY_HLT : 0;
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY, s->interruptibility);
     if (activity != 0 || v->inactive) {
         vmwrite(VMCS_GUEST_ACTIVITY, activity);

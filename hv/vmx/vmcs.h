@@ -61,6 +61,7 @@ enum vmcs_field {
     VMCS_GUEST_INTERRUPTIBILITY = 0x4824,
     VMCS_GUEST_ACTIVITY = 0x4826,
     VMCS_GUEST_SYSENTER_CS = 0x482A,
+    VMCS_PREEMPTION_TIMER = 0x482E,
     VMCS_HOST_SYSENTER_CS = 0x4C00,
     VMCS_CR0_MASK = 0x6000,
     VMCS_CR4_MASK = 0x6002,
@@ -99,6 +100,7 @@ enum vmcs_field {
 #define PIN_EXTERNAL_INTERRUPT (1u << 0)
 #define PIN_NMI                (1u << 3)
 #define PIN_VIRTUAL_NMI        (1u << 5)
+#define PIN_PREEMPTION_TIMER   (1u << 6)
 
 /* Processor-based controls. */
 #define CPU_INTR_WINDOW (1u << 2)
@@ -121,6 +123,7 @@ enum vmcs_field {
 #define CPU2_RDTSCP        (1u << 3)
 #define CPU2_X2APIC        (1u << 4)
 #define CPU2_VPID          (1u << 5)
+#define CPU2_WBINVD        (1u << 6)
 #define CPU2_UNRESTRICTED  (1u << 7)
 #define CPU2_APIC_REGISTER (1u << 8)
 #define CPU2_VID           (1u << 9)
@@ -134,6 +137,7 @@ enum vmcs_field {
 #define EXIT_LOAD_PAT      (1u << 19)
 #define EXIT_SAVE_EFER     (1u << 20)
 #define EXIT_LOAD_EFER     (1u << 21)
+#define EXIT_SAVE_TIMER    (1u << 22)
 #define ENTRY_LOAD_DEBUG   (1u << 2)
 #define ENTRY_GUEST_64     (1u << 9)
 #define ENTRY_LOAD_PAT     (1u << 14)
@@ -142,6 +146,7 @@ enum vmcs_field {
 /* Basic exit reasons that the kernel keeps; bit 31 of the reason: VM-entry failure. */
 #define EXIT_REASON_EXCEPTION_NMI      0u
 #define EXIT_REASON_EXTERNAL_INTERRUPT 1u
+#define EXIT_REASON_PREEMPTION_TIMER   52u
 #define EXIT_REASON_BASIC              0xFFFFu
 
 /* Interruption information. */

@@ -37,9 +37,9 @@
     (1u << 17) /* with #DB: a guest could loop in their delivery and never reach an interrupt */
 #define EXCEPTION_MC  (1u << 18)
 #define VECTOR_MC     18u
-#define ACTIVITY_HLT  1u
 #define ENTRY_FAILURE (1u << 31)
 #define LINK_NONE     UINT64_MAX
+#define TIMER_SLACK   500u /* ticks that the preemption timer waits for the APIC's timer */
 
 static struct vmx_caps caps;
 static uint8_t msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
@@ -300,6 +300,7 @@ void vcpu_load(struct cpu *cpu, struct vcpu *v)
         vmptrld(vmcs);
     }
     load_msrs(&v->msrs);
+    cpu->timer_changed = true;
 }
 
 _Noreturn void vmx_start(struct ec *ec)
@@ -350,6 +351,26 @@ static _Noreturn void handle_hazard(struct ec *ec)
     send_synthetic(ec, one == HAZARD_RECALL ? BH_EXIT_RECALL : BH_EXIT_DEADLINE);
 }
 
+/*
+ * The preemption timer stands behind the APIC's: should that not get through, because a machine
+ * masks interrupts by the guest's RFLAGS.IF all the same, the guest leaves a little later. It
+ * counts in the guest only, from exit to entry on; outside, the APIC's timer does get through.
+ */
+static void set_preemption_timer(struct cpu *cpu)
+{
+    uint64_t ticks = UINT32_MAX;
+    cpu->timer_changed = false;
+    if ((caps.features & BH_VMX_PREEMPTION_TIMER) == 0) {
+        return;
+    }
+    if (cpu->timer != BH_NEVER) {
+        uint64_t now = rdtsc();
+        uint64_t left = (cpu->timer > now ? cpu->timer - now : 0) + TIMER_SLACK;
+        ticks = left >> caps.timer_shift < UINT32_MAX ? left >> caps.timer_shift : UINT32_MAX;
+    }
+    vmwrite(VMCS_PREEMPTION_TIMER, ticks);
+}
+
 _Noreturn void vmx_resume(struct ec *ec)
 {
     struct cpu *cpu = cpu_self();
@@ -359,6 +380,9 @@ _Noreturn void vmx_resume(struct ec *ec)
     }
     if (__builtin_expect(ec->hazard != 0, 0)) {
         handle_hazard(ec);
+    }
+    if (__builtin_expect(cpu->timer_changed, 0)) {
+        set_preemption_timer(cpu);
     }
     if (cpu->pd != ec->pd) {
         ec_switch_space(cpu, ec->pd);
@@ -413,6 +437,12 @@ _Noreturn void vmx_exit(struct cpu *cpu)
         if ((info & INTR_INFO_VECTOR) == VECTOR_MC) {
             panic("CPU %u: machine check while a guest ran", cpu->id);
         }
+    }
+    if (__builtin_expect(reason == EXIT_REASON_PREEMPTION_TIMER, 0)) {
+        ec->cont = vmx_resume;
+        cpu->timer_changed = true;
+        trap_timer(cpu);
+        ec_resume(ec);
     }
     if ((reason & ENTRY_FAILURE) != 0) {
         restart_vmcs(v);

@@ -89,7 +89,7 @@ uint64_t trap_sysenter(void)
     return (uint64_t)entry_sysenter;
 }
 
-static void timer(struct cpu *cpu)
+void trap_timer(struct cpu *cpu)
 {
     uint64_t now = rdtsc();
     cpu->timer = BH_NEVER;
@@ -114,7 +114,7 @@ void trap_interrupt(struct cpu *cpu, unsigned vector)
     lapic_eoi();
     switch (vector) {
     case VECTOR_TIMER:
-        timer(cpu);
+        trap_timer(cpu);
         break;
     case VECTOR_REMOTE:
         cpu_remote_work(cpu);

@@ -19,8 +19,9 @@ void trap_init_cpu(struct cpu *cpu);
 uint64_t trap_idt(void);
 uint64_t trap_sysenter(void);
 
-/* A device or inter-processor interrupt has arrived. */
+/* A device or inter-processor interrupt has arrived; the timer has expired; an NMI. */
 void trap_interrupt(struct cpu *cpu, unsigned vector);
+void trap_timer(struct cpu *cpu);
 void trap_nmi(struct cpu *cpu);
 
 /* entry.asm: after a VM exit by an NMI, which leaves further ones blocked until the next IRET. */
