@@ -147,6 +147,9 @@ enum vmcs_field {
 #define EXIT_REASON_EXCEPTION_NMI      0u
 #define EXIT_REASON_EXTERNAL_INTERRUPT 1u
 #define EXIT_REASON_PREEMPTION_TIMER   52u
+/* The kernel looks at these; above the maximum are those that do not fit the set. */
+#define EXIT_REASONS_KEPT              ((1ull << 0) | (1ull << 1) | (1ull << 52))
+#define EXIT_REASON_PLAIN_MAX          63u
 #define EXIT_REASON_BASIC              0xFFFFu
 
 /* Interruption information. */

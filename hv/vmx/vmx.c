@@ -394,6 +394,7 @@ _Noreturn void vmx_resume(struct ec *ec)
         write_cr2(v->state->cr2);
     }
     if (__builtin_expect(!v->launched, 0)) {
+        v->launched = true;
         vmx_launch(v->state);
     }
     vmx_resume_guest(v->state);
@@ -420,15 +421,21 @@ static _Noreturn void interrupted(struct cpu *cpu, struct ec *ec, uint32_t info)
     ec_resume(ec);
 }
 
-_Noreturn void vmx_exit(struct cpu *cpu)
+/* What is not simply for the VMM. Returns if it is for the VMM after all. */
+static void special_exit(struct cpu *cpu, struct ec *ec, uint32_t reason)
 {
-    struct ec *ec = cpu->current;
-    struct vcpu *v = ec->vcpu;
-    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
-    cpu->fpu_enabled = false; /* HOST_CR0 has TS set */
-    v->state->cr2 = read_cr2();
-    v->launched = true;
-    if (__builtin_expect(reason <= EXIT_REASON_EXTERNAL_INTERRUPT, 0)) {
+    if ((reason & ENTRY_FAILURE) != 0) {
+        restart_vmcs(ec->vcpu);
+        vmwrite(VMCS_ENTRY_INTR_INFO, 0);
+        return;
+    }
+    if (reason == EXIT_REASON_PREEMPTION_TIMER) {
+        ec->cont = vmx_resume;
+        cpu->timer_changed = true;
+        trap_timer(cpu);
+        ec_resume(ec);
+    }
+    if (reason <= EXIT_REASON_EXTERNAL_INTERRUPT) {
         uint32_t info = (uint32_t)vmread(VMCS_EXIT_INTR_INFO);
         if (reason == EXIT_REASON_EXTERNAL_INTERRUPT ||
             (info & INTR_INFO_TYPE) == INTR_INFO_TYPE_NMI) {
@@ -438,20 +445,22 @@ _Noreturn void vmx_exit(struct cpu *cpu)
             panic("CPU %u: machine check while a guest ran", cpu->id);
         }
     }
-    if (__builtin_expect(reason == EXIT_REASON_PREEMPTION_TIMER, 0)) {
-        ec->cont = vmx_resume;
-        cpu->timer_changed = true;
-        trap_timer(cpu);
-        ec_resume(ec);
-    }
-    if ((reason & ENTRY_FAILURE) != 0) {
-        restart_vmcs(v);
-        v->state->qualification = vmread(VMCS_QUALIFICATION);
-        vmwrite(VMCS_ENTRY_INTR_INFO, 0);
-    }
-    reason &= EXIT_REASON_BASIC;
     if (reason >= BH_EXIT_STARTUP) {
         panic("CPU %u: unknown exit reason %u", cpu->id, reason);
+    }
+}
+
+_Noreturn void vmx_exit(struct cpu *cpu)
+{
+    struct ec *ec = cpu->current;
+    struct vcpu *v = ec->vcpu;
+    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
+    cpu->fpu_enabled = false; /* HOST_CR0 has TS set */
+    v->state->cr2 = read_cr2();
+    if (__builtin_expect(reason > EXIT_REASON_PLAIN_MAX || (EXIT_REASONS_KEPT >> reason & 1) != 0,
+                         0)) {
+        special_exit(cpu, ec, reason);
+        reason &= EXIT_REASON_BASIC;
     }
     v->state->exit_reason = reason;
     groups_read(v, v->mtd[reason]);
