@@ -150,7 +150,7 @@ boot_gdt_register:
 message:
     db "bulkhead: stopped: this CPU lacks long mode or NX", 13, 10, 0
 
-section .bss
+section .boot.bss nobits alloc write
 align 4096
 boot_pml4: resb 4096
 boot_pdpt: resb 4096
@@ -158,5 +158,8 @@ boot_pdpt_high: resb 4096
 boot_pd: resb 4 * 4096
 global boot_pd_high
 boot_pd_high: resb 4096                     ; C maps the pool in its second half
+
+section .bss
+align 16
 boot_stack: resb 8192
 boot_stack_top:

@@ -25,16 +25,17 @@
 #define MB_ACPI          3u
 #define MB_NVS           4u
 
-extern char image_start[], image_end[];
+extern char image_start[], image_end[], boot_end[];
 
 struct span {
     uint64_t base, end;
 };
 
-static struct span image_span(void)
+/* The image up to `end`: image_end, or boot_end with boot's page tables. */
+static struct span image_span(const char *end)
 {
     return (struct span){((uint64_t)image_start - KERNEL_VMA) & ~PAGE_MASK,
-                         ((uint64_t)image_end - KERNEL_VMA + PAGE_MASK) & ~PAGE_MASK};
+                         ((uint64_t)end - KERNEL_VMA + PAGE_MASK) & ~PAGE_MASK};
 }
 
 static bool overlap(struct span a, struct span b)
@@ -52,7 +53,7 @@ static bool collides(const struct multiboot2 *mb, struct span *candidate)
 {
     uint64_t size = candidate->end - candidate->base;
     struct multiboot2_module m;
-    struct span taken = image_span();
+    struct span taken = image_span(boot_end);
     bool hit = overlap(*candidate, taken);
     struct span info = {(uint64_t)mb->info, (uint64_t)mb->info + multiboot2_size(mb)};
     if (!hit && overlap(*candidate, info)) {
@@ -228,7 +229,7 @@ void bootmem_describe(const struct multiboot2 *mb, hpa_t pool, uint64_t pool_siz
                       struct bh_info *info)
 {
     uint32_t strings = 0;
-    struct span image = image_span();
+    struct span image = image_span(image_end);
     hpa_t base;
     info->cmdline = strings;
     strings += (uint32_t)lib_strcpy(info->strings, mb->cmdline, sizeof(info->strings)) + 1;

@@ -42,6 +42,7 @@ extern uint64_t ap_cr3, ap_stack;
 
 static unsigned cpus_up;
 static bool released;
+static unsigned left; /* CPUs that have dropped the identity mapping */
 
 unsigned cpu_count(void)
 {
@@ -162,10 +163,14 @@ _Noreturn void smp_entry(void)
         cpu_pause();
     }
     write_cr3(paging_kernel_cr3());
+    __atomic_fetch_add(&left, 1, __ATOMIC_RELEASE);
     sched_pick(cpu);
 }
 
 void smp_release(void)
 {
     __atomic_store_n(&released, true, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&left, __ATOMIC_ACQUIRE) != cpus_up - 1) {
+        cpu_pause();
+    }
 }

@@ -12,7 +12,7 @@ struct acpi_cpus;
    Needs boot's identity mapping. tsc_hz: ticks a second, for its waits. */
 void smp_start(const struct acpi_cpus *cpus, uint64_t tsc_hz);
 
-/* Boot is over: the other CPUs may drop the identity mapping and idle. */
+/* Boot is over: the other CPUs drop the identity mapping and idle. Returns when they have. */
 void smp_release(void);
 
 /* From ap.asm: a CPU has come up, on its own stack. */

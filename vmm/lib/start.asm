@@ -6,7 +6,7 @@
 bits 64
 default rel
 
-%define STACK_SIZE 32768
+%define STACK_SIZE 16384
 
 global _start:function
 extern program_main
