@@ -58,6 +58,7 @@ enum bh_status cap_insert(struct pd *pd, uint64_t selector, struct object *o)
         c->prev = NULL;
         c->depth = 0;
         o->caps = 1;
+        object_get(o); /* the capabilities' */
         __atomic_store_n(&c->word, (uint64_t)o | BH_RIGHTS_ALL, __ATOMIC_RELEASE);
     }
     spaces_unlock();
@@ -108,11 +109,16 @@ static void remove(struct cap *c)
     if (c->next != NULL) {
         c->next->prev = c->prev;
     }
-    if (--o->caps == 0 && o->dead == 0) {
-        struct cpu *cpu = cpu_self();
-        o->next = cpu->kill_later;
-        cpu->kill_later = o;
+    if (--o->caps != 0) {
+        return;
     }
+    if (o->dead != 0) {
+        object_put(o);
+        return;
+    }
+    struct cpu *cpu = cpu_self();
+    o->kill_next = cpu->kill_later;
+    cpu->kill_later = o;
 }
 
 static bool revoke(struct cap *c, bool self)

@@ -50,8 +50,8 @@ static inline struct object *cap_lookup(struct pd *pd, uint64_t selector, uint8_
     return NULL;
 }
 
-/* Is `selector` free for a new capability? Makes its table; BH_OK, BH_ERR_RANGE, BH_ERR_OCCUPIED or
- * BH_ERR_QUOTA. */
+/* Is `selector` free for a new capability? Makes its table; BH_OK, BH_ERR_SELECTOR, BH_ERR_OCCUPIED
+ * or BH_ERR_QUOTA. */
 enum bh_status cap_prepare(struct pd *pd, uint64_t selector);
 
 /* Put the first capability of a new object, with all rights, at a selector that cap_prepare found

@@ -49,7 +49,9 @@ static enum bh_status set_event(struct ec *ec, struct ec *target)
     if (pt->ec->cpu != target->cpu) {
         return BH_ERR_CPU;
     }
-    object_get(&pt->obj);
+    if (!object_try_get(&pt->obj)) {
+        return BH_ERR_DEAD;
+    }
     struct pt *old = __atomic_exchange_n(&target->event, pt, __ATOMIC_ACQ_REL);
     if (old != NULL) {
         object_put(&old->obj);
@@ -140,8 +142,10 @@ enum bh_status syscall_io(struct ec *ec)
     }
     const struct space *ports = &ec->pd->space[BH_SPACE_PIO];
     spaces_lock();
-    bool held = r->rsi < ports->units && mapping_find(ports, r->rsi) != NULL &&
-                mapping_find(ports, r->rsi + size - 1) != NULL;
+    bool held = r->rsi < ports->units;
+    for (unsigned i = 0; held && i < size; i++) {
+        held = mapping_find(ports, r->rsi + i) != NULL;
+    }
     spaces_unlock();
     if (!held) {
         return BH_ERR_RIGHTS;

@@ -22,7 +22,7 @@
 /* Publish a new object, or undo it. */
 static enum bh_status publish(struct ec *ec, struct object *o)
 {
-    if (o == NULL) {
+    if (o == NULL) { /* or, on another CPU, what it was made for has ended meanwhile */
         return BH_ERR_QUOTA;
     }
     enum bh_status status = cap_insert(ec->pd, syscall_selector(ec), o);

@@ -23,6 +23,19 @@
 #define RFLAGS_RESERVED 0x2ull
 #define RFLAGS_IF       0x200ull
 
+/* The references of a new EC; false if one of the objects has ended meanwhile. */
+static bool take_references(const struct ec_params *p)
+{
+    if (!object_try_get(&p->pd->obj)) {
+        return false;
+    }
+    if (p->event == NULL || object_try_get(&p->event->obj)) {
+        return true;
+    }
+    object_put(&p->pd->obj);
+    return false;
+}
+
 static struct ec *create(const struct ec_params *p)
 {
     struct ec *ec = object_create(p->pd, BH_OBJ_EC, sizeof(*ec));
@@ -31,22 +44,21 @@ static struct ec *create(const struct ec_params *p)
     }
     ec->utcb = quota_page(&p->pd->quota);
     ec->fpu = quota_page(&p->pd->quota);
-    if (ec->utcb == NULL || ec->fpu == NULL) {
+    if (ec->utcb == NULL || ec->fpu == NULL || !take_references(p)) {
         if (ec->utcb != NULL) {
             quota_page_free(&p->pd->quota, ec->utcb);
+        }
+        if (ec->fpu != NULL) {
+            quota_page_free(&p->pd->quota, ec->fpu);
         }
         object_discard(&ec->obj);
         return NULL;
     }
-    object_get(&p->pd->obj);
     ec->pd = p->pd;
     ec->cpu = p->cpu;
     ec->stack = cpu_by_id(p->cpu)->stack;
     ec->user_page = p->user_page;
-    if (p->event != NULL) {
-        object_get(&p->event->obj);
-        ec->event = p->event;
-    }
+    ec->event = p->event;
     list_init(&ec->blocked_scs);
     list_init(&ec->sm_link);
     list_init(&ec->pd_link);
@@ -257,8 +269,9 @@ void cpu_kill_later(struct cpu *cpu)
 {
     while (cpu->kill_later != NULL) {
         struct object *o = cpu->kill_later;
-        cpu->kill_later = o->next;
+        cpu->kill_later = o->kill_next;
         object_kill(o);
+        object_put(o); /* the capabilities' */
     }
 }
 

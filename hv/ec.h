@@ -53,6 +53,7 @@ struct ec {
     void *vapic;       /* virtual-APIC page of a vCPU, or NULL */
     void *fpu;         /* extended state, a page */
     bool fpu_used;
+    bool continued; /* the system call under way has done a part already */
     struct sc *sc;
     struct list blocked_scs; /* scheduling contexts that wait until it is woken */
     struct sm *sm;           /* the semaphore it waits on */

@@ -22,6 +22,7 @@
 #define UART_LSR      5u
 #define UART_LCR_DLAB 0x80u
 #define UART_LCR_8N1  0x03u
+#define UART_LSR_TEMT 0x40u
 #define UART_LSR_THRE 0x20u
 #define UART_SPIN     100000u /* reads of LSR before a line without a UART is given up */
 
@@ -48,6 +49,15 @@ static void serial_init(void)
     outb(COM1 + UART_FCR, 0x07); /* FIFOs on and empty */
     outb(COM1 + UART_MCR, 0x03); /* DTR, RTS */
     to_serial = inb(COM1 + UART_LSR) != 0xFF;
+}
+
+/* Wait until the line is quiet: setting it up, or switching off, would cut off what is still in the
+ * FIFO. */
+static void serial_drain(void)
+{
+    for (unsigned i = 0; i < UART_SPIN && (inb(COM1 + UART_LSR) & UART_LSR_TEMT) == 0; i++) {
+        cpu_pause();
+    }
 }
 
 static void serial_put(char c)
@@ -214,10 +224,12 @@ _Noreturn void panic(const char *format, ...)
         cli_hlt();
     }
     va_start(args, format);
+    serial_drain();
     serial_init();
     put_string("bulkhead: stopped: ");
     put_format(format, &args);
     va_end(args);
+    serial_drain();
     for (const char *s = "Shutdown"; *s != '\0'; s++) {
         outb(EMULATOR_POWER_PORT, (uint8_t)*s);
     }

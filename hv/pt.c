@@ -9,8 +9,11 @@
 struct pt *pt_create(struct pd *owner, struct ec *ec, uint64_t rip, uint64_t id)
 {
     struct pt *pt = object_create(owner, BH_OBJ_PT, sizeof(*pt));
+    if (pt != NULL && !object_try_get(&ec->obj)) {
+        object_discard(&pt->obj);
+        return NULL;
+    }
     if (pt != NULL) {
-        object_get(&ec->obj);
         pt->ec = ec;
         pt->rip = rip;
         pt->id = id;

@@ -17,7 +17,6 @@
 #define DESTINATION_SHIFT 8u
 #define RIGHTS_SHIFT      16u
 #define SELF_SHIFT        8u
-#define CONTINUED         (1ull << 63) /* in RSI: not the first step */
 
 static enum bh_status delegate_caps(struct ec *ec, struct pd *dst, uint64_t *done)
 {
@@ -66,7 +65,7 @@ static enum bh_status delegate_mapping(struct ec *ec, struct pd *dst, uint64_t *
     }
     bool aligned =
         ((r->rax ^ r->r8) & 511) == 0; /* then large pages bring the need down to the edges */
-    if ((r->rsi & CONTINUED) == 0 && from != BH_SPACE_PIO &&
+    if (!ec->continued && from != BH_SPACE_PIO &&
         dst->quota.limit - dst->quota.used < (aligned ? tables_for(0) : tables_for(r->r9))) {
         return BH_ERR_QUOTA;
     }
@@ -79,13 +78,14 @@ enum bh_status syscall_delegate(struct ec *ec)
     enum bh_status status = BH_OK;
     struct pd *dst =
         (struct pd *)cap_lookup(ec->pd, syscall_selector(ec), BH_OBJ_PD, BH_PD_DELEGATE, &status);
+    if (!ec->continued) {
+        r->r10 = 0; /* units done in earlier steps */
+    }
     if (dst == NULL) {
+        r->rsi = r->r10;
         return status;
     }
     uint64_t done = 0;
-    if ((r->rsi & CONTINUED) == 0) {
-        r->r10 = 0; /* units done in earlier steps */
-    }
     bool caps = (r->rsi & 0xFFFF) == (BH_SPACE_OBJ | BH_SPACE_OBJ << DESTINATION_SHIFT);
     spaces_lock();
     if (dst->obj.dead != 0) {
@@ -99,7 +99,6 @@ enum bh_status syscall_delegate(struct ec *ec)
         r->rax += done;
         r->r8 += done;
         r->r9 -= done;
-        r->rsi |= CONTINUED;
         syscall_continue(ec);
     }
     r->rsi = r->r10;
@@ -131,6 +130,7 @@ static enum bh_status revoke_step(struct ec *ec, uint64_t space, bool self, bool
 /* What the revocation has killed goes on ending; the call returns when it has ended. */
 static _Noreturn void await_end(struct ec *ec)
 {
+    ec->continued = false;
     ec->regs.rdi = BH_OK;
     ec->cont = ec_return_sysexit;
     if (!reclaim_wait(ec)) {
@@ -158,7 +158,7 @@ enum bh_status syscall_revoke(struct ec *ec)
         return BH_ERR_PARAMETER;
     }
     uint64_t units = space == BH_SPACE_OBJ ? BH_SELECTORS : ec->pd->space[space].units;
-    if ((r->r9 == 0 && (r->rsi & CONTINUED) == 0) || r->r9 > units || r->rax > units - r->r9) {
+    if ((r->r9 == 0 && !ec->continued) || r->r9 > units || r->rax > units - r->r9) {
         return BH_ERR_RANGE;
     }
     bool finished = true;
@@ -173,7 +173,6 @@ enum bh_status syscall_revoke(struct ec *ec)
         sched_reschedule(cpu_self());
     }
     if (!finished) {
-        r->rsi |= CONTINUED;
         syscall_continue(ec);
     }
     reap(ec);

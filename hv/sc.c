@@ -68,7 +68,10 @@ struct sc *sc_create(struct pd *owner, struct ec *ec, const struct sc_params *pa
     if (sc == NULL) {
         return NULL;
     }
-    object_get(&ec->obj);
+    if (!object_try_get(&ec->obj)) {
+        object_discard(&sc->obj);
+        return NULL;
+    }
     sc->ec = ec;
     sc->next = *params;
     list_init(&sc->link);

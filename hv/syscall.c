@@ -56,6 +56,7 @@ static enum bh_status (*restart(unsigned call))(struct ec *)
 void syscall_restart(struct ec *ec)
 {
     ec->regs.rdi = restart((uint8_t)ec->regs.rdi)(ec);
+    ec->continued = false;
     ec->cont = ec_return_sysexit;
     ec_resume(ec);
 }
@@ -63,6 +64,7 @@ void syscall_restart(struct ec *ec)
 _Noreturn void syscall_continue(struct ec *ec)
 {
     ec->cont = syscall_restart;
+    ec->continued = true;
     struct cpu *cpu = cpu_self();
     /* A preemption point: take the interrupts that have come in, then go on where the scheduler
      * says. */

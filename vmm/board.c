@@ -84,17 +84,35 @@ static uint64_t due_of(const struct board *b, enum board_timer timer)
     }
 }
 
-static void refresh(struct board *b, enum board_timer timer)
+static uint64_t first_due(const struct board *b)
 {
-    const uint64_t due = due_of(b, timer);
     uint64_t first = UINT64_MAX;
 
-    if (due == b->due[timer])
-        return;
-    b->due[timer] = due;
     for (unsigned i = 0; i < BOARD_TIMERS; i++)
         first = b->due[i] < first ? b->due[i] : first;
-    b->deadline = first;
+    return first;
+}
+
+/* All are looked at only when the first one goes. */
+static inline void set_due(struct board *b, enum board_timer timer, uint64_t due)
+{
+    const uint64_t before = b->due[timer];
+
+    if (due == before)
+        return;
+    b->due[timer] = due;
+    if (due <= b->deadline)
+        b->deadline = due;
+    else if (before == b->deadline)
+        b->deadline = first_due(b);
+}
+
+static inline void refresh(struct board *b, enum board_timer timer)
+{
+    if (timer == BOARD_TIMER_UART) /* most accesses by far are to it */
+        set_due(b, timer, uart16550_deadline(&b->uart));
+    else if (timer != BOARD_TIMER_NONE)
+        set_due(b, timer, due_of(b, timer));
 }
 
 static void advance_one(struct board *b, enum board_timer timer, uint64_t now)
@@ -137,13 +155,11 @@ void board_uart_changed(struct board *b)
     refresh(b, BOARD_TIMER_UART);
 }
 
-/* Ports. */
+/* Ports. Claim 0 is of no reach: nobody's. */
 
 static const struct board_port *find_port(const struct board *b, uint16_t port)
 {
-    const uint8_t claim = b->leaf[b->leaf_of[port / BOARD_PORT_BLOCK]][port % BOARD_PORT_BLOCK];
-
-    return claim == 0 ? NULL : &b->port[claim - 1];
+    return &b->port[b->leaf[b->leaf_of[port / BOARD_PORT_BLOCK]][port % BOARD_PORT_BLOCK]];
 }
 
 static bool covers(const struct board_port *p, uint16_t port, unsigned size)
@@ -151,10 +167,13 @@ static bool covers(const struct board_port *p, uint16_t port, unsigned size)
     return (unsigned)(port - p->base) + size <= p->reach;
 }
 
-static uint32_t read_bytes(struct board *b, uint16_t port, unsigned size, uint64_t now)
+static __attribute__((noinline, cold)) uint32_t read_bytes(struct board *b, uint16_t port,
+                                                           unsigned size, uint64_t now)
 {
     uint32_t value = 0;
 
+    if (size == 1)
+        return UINT32_MAX;
     for (unsigned i = 0; i < size; i++)
         value |= (board_port_read(b, (uint16_t)(port + i), 1, now) & UINT8_MAX) << (8 * i);
     return value;
@@ -165,33 +184,35 @@ uint32_t board_port_read(struct board *b, uint16_t port, unsigned size, uint64_t
     const struct board_port *p = find_port(b, port);
     uint32_t value;
 
-    if (p == NULL && size == 1)
-        return UINT32_MAX;
-    if (p == NULL || !covers(p, port, size))
-        return size == 1 ? UINT32_MAX : read_bytes(b, port, size, now);
+    if (!covers(p, port, size))
+        return read_bytes(b, port, size, now);
     value = p->read(p->ctx, (unsigned)(port - p->base), size, now);
-    if (p->timer != BOARD_TIMER_NONE)
-        refresh(b, p->timer);
+    refresh(b, p->timer);
     return value;
+}
+
+static __attribute__((noinline, cold)) void write_bytes(struct board *b, uint16_t port,
+                                                        unsigned size, uint32_t value, uint64_t now)
+{
+    for (unsigned i = 0; size > 1 && i < size; i++)
+        board_port_write(b, (uint16_t)(port + i), 1, (value >> (8 * i)) & UINT8_MAX, now);
 }
 
 void board_port_write(struct board *b, uint16_t port, unsigned size, uint32_t value, uint64_t now)
 {
     const struct board_port *p = find_port(b, port);
 
-    if (p != NULL && covers(p, port, size)) {
+    if (covers(p, port, size)) {
         p->write(p->ctx, (unsigned)(port - p->base), size, value, now);
-        if (p->timer != BOARD_TIMER_NONE)
-            refresh(b, p->timer);
-    } else if (size > 1) {
-        for (unsigned i = 0; i < size; i++)
-            board_port_write(b, (uint16_t)(port + i), 1, (value >> (8 * i)) & UINT8_MAX, now);
+        refresh(b, p->timer);
+    } else {
+        write_bytes(b, port, size, value, now);
     }
 }
 
 static bool claim_port(struct board *b, const struct board_port *claim)
 {
-    const unsigned index = b->ports;
+    const unsigned index = b->ports + 1;
 
     if (index == BOARD_PORT_CLAIMS)
         return false;
@@ -206,7 +227,7 @@ static bool claim_port(struct board *b, const struct board_port *claim)
         }
         if (b->leaf[*leaf][port % BOARD_PORT_BLOCK] != 0)
             return false;
-        b->leaf[*leaf][port % BOARD_PORT_BLOCK] = (uint8_t)(index + 1);
+        b->leaf[*leaf][port % BOARD_PORT_BLOCK] = (uint8_t)index;
     }
     b->port[index] = *claim;
     b->ports++;
@@ -215,21 +236,20 @@ static bool claim_port(struct board *b, const struct board_port *claim)
 
 /* Addresses. */
 
+static void lapic_changed(struct board *b)
+{
+    b->changed = true;
+    set_due(b, BOARD_TIMER_LAPIC, lapic_deadline(&b->lapic));
+}
+
 static uint64_t lapic_in(void *ctx, unsigned offset, unsigned size, uint64_t now)
 {
     struct board *b = ctx;
     const uint64_t value = lapic_mmio_read(&b->lapic, offset, size, now);
 
     if (now >= b->due[BOARD_TIMER_LAPIC])
-        b->changed = true;
-    refresh(b, BOARD_TIMER_LAPIC);
+        lapic_changed(b);
     return value;
-}
-
-static void lapic_changed(struct board *b)
-{
-    b->changed = true;
-    refresh(b, BOARD_TIMER_LAPIC);
 }
 
 static void lapic_out(void *ctx, unsigned offset, unsigned size, uint64_t value, uint64_t now)
@@ -318,6 +338,14 @@ bool board_msr_write(struct board *b, uint32_t msr, uint64_t value, uint64_t now
 
     lapic_changed(b);
     return done;
+}
+
+void board_tsc_deadline(struct board *b, uint64_t deadline, uint64_t now)
+{
+    lapic_set_tsc_deadline(&b->lapic, deadline, now);
+    if (b->lapic.requests_changed)
+        b->changed = true;
+    set_due(b, BOARD_TIMER_LAPIC, lapic_deadline(&b->lapic));
 }
 
 void board_apic_eoi(struct board *b, unsigned vector)
@@ -413,6 +441,7 @@ static void lapic_nmi(void *ctx)
     struct board *b = ctx;
 
     b->nmi = true;
+    b->changed = true;
 }
 
 static bool extint(const struct board *b)
@@ -450,6 +479,7 @@ int board_acknowledge(struct board *b)
 
 static void end(struct board *b, enum vm_end how, uint64_t detail)
 {
+    b->changed = true;
     if (b->end.how == 0)
         b->end = (struct board_end){how, detail};
 }

@@ -57,7 +57,7 @@ struct board_mmio {
     void *ctx;
 };
 
-#define BOARD_PORT_CLAIMS 20u
+#define BOARD_PORT_CLAIMS 20u /* the first is nobody's */
 #define BOARD_PORT_LEAVES                                                   \
     8u /* blocks of 256 ports in which something is; the first one is empty \
         */
@@ -73,16 +73,17 @@ struct board_end {
 struct board {
     /* For whoever runs the vCPU. */
     uint64_t deadline; /* when board_advance must be called next; UINT64_MAX: never */
-    bool changed; /* board_interrupt may have another answer than the last time; the caller clears
-                     it */
-    bool nmi;     /* an NMI waits; the caller clears it */
-    struct board_end end;    /* set by what the guest has just done */
+    bool changed; /* board_interrupt may have another answer than the last time, or one of the next
+                     two has been set, or `requests_changed` or `routing_changed` of the local APIC;
+                     the caller clears it, and those */
+    bool nmi;     /* an NMI waits */
+    struct board_end end;    /* what the guest has just done */
     bool processor_delivers; /* the processor takes the local APIC's interrupts from its page */
 
     /* Private to board.c. */
     uint64_t due[BOARD_TIMERS];
     uint8_t leaf_of[BOARD_PORT_BLOCK];                 /* port 15:8 to a block */
-    uint8_t leaf[BOARD_PORT_LEAVES][BOARD_PORT_BLOCK]; /* port 7:0 to a claim + 1; 0: nothing */
+    uint8_t leaf[BOARD_PORT_LEAVES][BOARD_PORT_BLOCK]; /* port 7:0 to a claim; 0: nobody's */
     unsigned leaves, ports, mmios;
     struct board_port port[BOARD_PORT_CLAIMS];
     struct board_mmio mmio[BOARD_MMIO_CLAIMS];
@@ -125,6 +126,10 @@ void board_mmio_write(struct board *b, uint64_t gpa, unsigned size, uint64_t val
 /* MSRs of the local APIC: see lapic_msr_read and lapic_msr_write. */
 bool board_msr_read(struct board *b, uint32_t msr, uint64_t *value, uint64_t now);
 bool board_msr_write(struct board *b, uint32_t msr, uint64_t value, uint64_t now);
+
+/* IA32_TSC_DEADLINE := deadline (ticks; 0: none), as board_msr_write does it, but in few
+ * instructions: a guest does this at each of its clock's interrupts. */
+void board_tsc_deadline(struct board *b, uint64_t deadline, uint64_t now);
 
 /* The processor has changed the APIC's page: end of a level-triggered interrupt (`vector`); a write
  * of the register at `offset`. */

@@ -24,7 +24,7 @@ enum {
 };
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_TIMING     0x40000010u
-#define LEAF_EXTENDED   0x80000000u
+#define LEAF_EXTENDED   CPUID_EXTENDED_BASE
 #define LEAF_EXT_1      0x80000001u
 #define LEAF_BRAND      0x80000002u
 #define LEAF_BRAND_END  0x80000004u
@@ -34,11 +34,10 @@ enum {
 
 /* how a subleaf selects a row */
 enum {
-    KIND_PLAIN,    /* it does not */
-    KIND_FEATURES, /* it does not; OSXSAVE mirrors CR4 */
-    KIND_INDEXED,  /* directly; zero beyond the last */
-    KIND_TOPOLOGY, /* directly; beyond the last: no level */
-    KIND_XSAVE     /* directly; sizes depend on XCR0 */
+    KIND_PLAIN = CPUID_PLAIN, /* it does not */
+    KIND_INDEXED,             /* directly; zero beyond the last */
+    KIND_TOPOLOGY,            /* directly; beyond the last: no level */
+    KIND_XSAVE                /* directly; sizes depend on XCR0 */
 };
 
 /* rows of leaf 4, 7, 0xB, 0xD in cpuid_table.subleaf */
@@ -65,9 +64,9 @@ enum {
     XSAVE_ALIGNED = 1 << 1 /* leaf 0xD, subleaf n, ECX */
 };
 
-#define FEATURE_OSXSAVE (1u << 27)
+#define FEATURE_OSXSAVE (1u << 27) /* of leaf 1: ECX, */
+#define FEATURE_APIC    (1u << 9)  /* and EDX */
 #define FEATURE_HTT     (1u << 28)
-#define CR4_OSXSAVE     (1u << 18)
 
 enum rule {
     RULE_HOST,     /* if the host has it */
@@ -431,7 +430,6 @@ void cpuid_init(struct cpuid_table *table, const struct cpuid_facts *host,
     memset(table, 0, sizeof *table);
     table->apic_id = vm->cpu;
     table->xcr0 = usable_xcr0(&s, vm->xcr0);
-    table->leaf[LEAF_FEATURES].kind = KIND_FEATURES;
     table->leaf[LEAF_EXT_FEATURES] = (struct cpuid_leaf){
         .kind = KIND_INDEXED, .first = EXT_FEATURE_FIRST, .count = EXT_FEATURE_ROWS};
     table->leaf[LEAF_TOPOLOGY] =
@@ -475,15 +473,10 @@ static uint32_t xsave_size(const struct cpuid_table *t, uint64_t xcr0, bool comp
 
 /* Leaves whose answer depends on the subleaf or on the guest's registers. */
 static void query_special(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf,
-                          uint64_t cr4, uint64_t xcr0, uint32_t *out)
+                          uint64_t xcr0, uint32_t *out)
 {
     const struct cpuid_leaf *l = &t->leaf[leaf];
 
-    if (l->kind == KIND_FEATURES) {
-        memcpy(out, t->basic[leaf].reg, sizeof t->basic[leaf].reg);
-        out[CPUID_ECX] |= (cr4 & CR4_OSXSAVE) ? FEATURE_OSXSAVE : 0;
-        return;
-    }
     if (subleaf < l->count) {
         memcpy(out, t->subleaf[l->first + subleaf].reg, sizeof t->subleaf[0].reg);
     } else {
@@ -498,14 +491,14 @@ static void query_special(const struct cpuid_table *t, uint32_t leaf, uint32_t s
     }
 }
 
-void cpuid_query(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, uint64_t cr4,
-                 uint64_t xcr0, uint32_t *out)
+void cpuid_query(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, uint64_t xcr0,
+                 uint32_t *out)
 {
     const struct cpuid_row *row = &table->basic[CPUID_MAX_BASIC];
 
     if (leaf <= CPUID_MAX_BASIC) {
         if (table->leaf[leaf].kind != KIND_PLAIN) {
-            query_special(table, leaf, subleaf, cr4, xcr0, out);
+            query_special(table, leaf, subleaf, xcr0, out);
             return;
         }
         row = &table->basic[leaf];
@@ -515,4 +508,19 @@ void cpuid_query(const struct cpuid_table *table, uint32_t leaf, uint32_t sublea
         row = &table->hypervisor[leaf - LEAF_HYPERVISOR];
     }
     memcpy(out, row->reg, sizeof row->reg);
+}
+
+static void show(uint32_t *reg, uint32_t bit, bool set)
+{
+    *reg = set ? *reg | bit : *reg & ~bit;
+}
+
+void cpuid_show_osxsave(struct cpuid_table *table, bool set)
+{
+    show(&table->basic[LEAF_FEATURES].reg[CPUID_ECX], FEATURE_OSXSAVE, set);
+}
+
+void cpuid_show_apic(struct cpuid_table *table, bool set)
+{
+    show(&table->basic[LEAF_FEATURES].reg[CPUID_EDX], FEATURE_APIC, set);
 }

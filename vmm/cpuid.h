@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX, CPUID_REGS };
@@ -48,6 +49,9 @@ struct cpuid_row {
     uint32_t reg[CPUID_REGS];
 };
 
+#define CPUID_EXTENDED_BASE 0x80000000u
+#define CPUID_PLAIN         0 /* kind of a basic leaf that says the same whenever it is asked */
+
 /* Where a basic leaf's rows are: kind says how subleaf selects one. Private to cpuid.c. */
 struct cpuid_leaf {
     uint8_t kind;
@@ -80,9 +84,13 @@ static inline const struct cpuid_row *cpuid_plain(const struct cpuid_table *tabl
 }
 
 /*
- * The guest executes CPUID with leaf in EAX and subleaf in ECX; cr4 and xcr0 are its registers'
- * values now. Result in out[CPUID_REGS]. A leaf beyond the last one of its range gives the highest
- * basic leaf, as the SDM says.
+ * The guest executes CPUID with leaf in EAX and subleaf in ECX; xcr0 is its register's value now.
+ * Result in out[CPUID_REGS]. A leaf beyond the last one of its range gives the highest basic leaf,
+ * as the SDM says.
  */
-void cpuid_query(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, uint64_t cr4,
-                 uint64_t xcr0, uint32_t *out);
+void cpuid_query(const struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, uint64_t xcr0,
+                 uint32_t *out);
+
+/* Leaf 1 mirrors CR4.OSXSAVE and the enable bit of IA32_APIC_BASE (at first: clear, set). */
+void cpuid_show_osxsave(struct cpuid_table *table, bool set);
+void cpuid_show_apic(struct cpuid_table *table, bool set);

@@ -69,13 +69,13 @@ void crexit_policy_init(struct crexit_policy *policy, const struct cpuid_table *
 
     policy->cr4 = X86_CR4_PCE; /* exists on every processor with RDPMC, counters or not */
     for (size_t i = 0; i < sizeof cr4_features / sizeof cr4_features[0]; i++) {
-        cpuid_query(cpuid, cr4_features[i].leaf, 0, 0, 0, r);
+        cpuid_query(cpuid, cr4_features[i].leaf, 0, 0, r);
         if ((r[cr4_features[i].reg] >> cr4_features[i].bit) & 1)
             policy->cr4 |= cr4_features[i].cr4;
     }
-    cpuid_query(cpuid, LEAF_EXTENDED_FEATURES, 0, 0, 0, r);
+    cpuid_query(cpuid, LEAF_EXTENDED_FEATURES, 0, 0, r);
     policy->page_1g = (r[CPUID_EDX] & FEATURE_PAGE_1G) != 0;
-    cpuid_query(cpuid, LEAF_ADDRESS_SIZES, 0, 0, 0, r);
+    cpuid_query(cpuid, LEAF_ADDRESS_SIZES, 0, 0, r);
     policy->physical_bits = r[CPUID_EAX] & PHYSICAL_BITS;
 }
 
@@ -192,7 +192,7 @@ static uint32_t write_cr4(struct vcpu *v, uint64_t value)
     if ((changed & reloads) && pae_paging(s->cr0, value, s->efer) && !load_pdptes(v, s->cr3))
         return general_protection(v);
     s->cr4 = value;
-    v->osxsave = value & X86_CR4_OSXSAVE;
+    cpuid_show_osxsave(&v->vm->cpuid, (value & X86_CR4_OSXSAVE) != 0);
     return vcpu_resume(v, BH_MTD_CR | vcpu_skip(v));
 }
 
@@ -319,7 +319,9 @@ uint32_t crexit_xsetbv(struct vcpu *v)
     struct bh_vcpu_state *s = v->state;
     const uint64_t value = (s->gpr[BH_RDX] << 32) | (uint32_t)s->gpr[BH_RAX];
 
-    if ((uint32_t)s->gpr[BH_RCX] != 0 || !valid_xcr0(value, v->vm->cpuid.xcr0))
+    /* Processors refuse this before they exit; not all emulators do. */
+    if (((s->seg[BH_SS].ar >> X86_AR_DPL_SHIFT) & X86_AR_DPL_MASK) != 0 ||
+        (uint32_t)s->gpr[BH_RCX] != 0 || !valid_xcr0(value, v->vm->cpuid.xcr0))
         return general_protection(v);
     s->xcr0 = value;
     v->xcr0 = value;

@@ -12,10 +12,6 @@
 #include "vmm/mmio.h"
 #include "vmm/vm.h"
 
-/* CPUID's mirror of the enable bit in IA32_APIC_BASE: "Presence of the Local APIC". */
-#define CPUID_LEAF_APIC 1u
-#define CPUID_EDX_APIC  (UINT32_C(1) << 9)
-
 /* "Exit Qualification": of EOI-induced and of APIC-write exits. */
 #define QUAL_EOI_VECTOR  0xFFu
 #define QUAL_APIC_OFFSET 0xFFFu
@@ -28,16 +24,13 @@ static void put_cpuid(struct bh_vcpu_state *s, const uint32_t *r)
     s->gpr[BH_RDX] = r[CPUID_EDX];
 }
 
-/* A leaf that depends on the subleaf or on registers. */
+/* A leaf that depends on the subleaf or on XCR0. */
 static uint32_t cpuid_special(struct vcpu *v)
 {
     struct bh_vcpu_state *s = v->state;
-    const uint32_t leaf = (uint32_t)s->gpr[BH_RAX];
     uint32_t r[CPUID_REGS];
 
-    cpuid_query(&v->vm->cpuid, leaf, (uint32_t)s->gpr[BH_RCX], v->osxsave, v->xcr0, r);
-    if (leaf == CPUID_LEAF_APIC && lapic_mode(&v->board->lapic) == LAPIC_MODE_DISABLED)
-        r[CPUID_EDX] &= ~CPUID_EDX_APIC;
+    cpuid_query(&v->vm->cpuid, (uint32_t)s->gpr[BH_RAX], (uint32_t)s->gpr[BH_RCX], v->xcr0, r);
     put_cpuid(s, r);
     return vcpu_skip(v);
 }
@@ -64,6 +57,7 @@ static bool awake(struct vcpu *v)
  * device makes NMIs. */
 static uint32_t hlt(struct vcpu *v)
 {
+    bool waited = false;
     uint32_t mtd;
 
     vm_advance(v->vm);
@@ -73,10 +67,10 @@ static uint32_t hlt(struct vcpu *v)
     console_flush(v->console);
     while (!awake(v)) {
         vcpu_wait(v, vm_deadline(v->vm), awake);
-        mtd |= BH_MTD_DEADLINE;
+        waited = true;
     }
-    if (mtd & BH_MTD_DEADLINE)
-        mtd = (mtd & ~BH_MTD_DEADLINE) | vcpu_renew_deadline(v);
+    if (waited)
+        mtd |= vcpu_renew_deadline(v);
     return vcpu_resume(v, mtd);
 }
 
@@ -272,7 +266,7 @@ static uint32_t unexpected(struct vcpu *v)
     X(BH_EXIT_DEADLINE, deadline, VCPU_MTD_RESUME)                                           \
     X(BH_EXIT_INVVPID, undefined, SKIP)                                                      \
     X(BH_EXIT_WBINVD, crexit_cache, SKIP)                                                    \
-    X(BH_EXIT_XSETBV, crexit_xsetbv, SKIP)                                                   \
+    X(BH_EXIT_XSETBV, crexit_xsetbv, SKIP | BH_MTD_CSSS)                                     \
     X(BH_EXIT_APIC_WRITE, apic_write, VCPU_MTD_RESUME | BH_MTD_QUAL)                         \
     X(57, unexpected, ALL) /* RDRAND */                                                      \
     X(BH_EXIT_INVPCID, unexpected, ALL)                                                      \

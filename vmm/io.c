@@ -24,9 +24,6 @@
 #define INFO_SEGMENT_SHIFT 15 /* in the order of enum insn_segment; OUTS only */
 #define INFO_SEGMENT_MASK  0x7u
 
-/* Elements of a REP done in one exit: then the guest gets its interrupts. */
-#define REPEAT_MAX 1024u
-
 #define STRING_MTD (MMIO_MTD | BH_MTD_INSN_INFO | BH_MTD_SEGS)
 
 /* The other side of a string instruction. */
@@ -107,7 +104,6 @@ static uint32_t string_exit(struct vcpu *v)
     struct insn insn;
     struct insn_fault fault = {0};
     const struct insn_bus bus = {&sp, mmio_read, store_from_port, NULL};
-    uint32_t mtd;
     unsigned done = 0;
     int result;
 
@@ -118,32 +114,35 @@ static uint32_t string_exit(struct vcpu *v)
     make_insn(&insn, v->state, insn_mode(&sp.guest.state));
     do {
         result = element(&sp, &insn, &bus, &fault);
-    } while (result == INSN_REPEAT && ++done < REPEAT_MAX);
-    if (result != INSN_OK && result != INSN_REPEAT && done == 0)
+    } while (mmio_goes_on(&sp.guest, result, ++done));
+    if (result != INSN_OK && result != INSN_REPEAT && done == 1)
         return mmio_refuse(&sp.guest, result, &fault);
-    /* With some elements done, they are committed; what stopped the next one comes again with it.
-     */
-    mtd = mmio_commit(&sp.guest);
-    if (result == INSN_OK)
-        mtd |= vcpu_skip_length(v, 0);
-    return vcpu_resume(v, mtd);
+    return mmio_end(&sp.guest, result);
+}
+
+static uint32_t in(struct vcpu *v, uint16_t port, unsigned size)
+{
+    const uint32_t value = board_port_read(v->board, port, size, vm_now(v->vm));
+    uint64_t *rax = &v->state->gpr[BH_RAX];
+
+    *rax = merge(*rax, value, size);
+    return vcpu_resume(v, vcpu_skip(v));
+}
+
+static uint32_t out(struct vcpu *v, uint16_t port, unsigned size)
+{
+    board_port_write(v->board, port, size, (uint32_t)v->state->gpr[BH_RAX], vm_now(v->vm));
+    return vcpu_resume(v, vcpu_skip(v));
 }
 
 uint32_t io_exit(struct vcpu *v)
 {
-    struct bh_vcpu_state *s = v->state;
-    const uint64_t qual = s->qualification;
+    const uint64_t qual = v->state->qualification;
     const uint16_t port = (uint16_t)(qual >> QUAL_PORT_SHIFT);
     const unsigned size = (unsigned)(qual & QUAL_SIZE) + 1;
-    struct board *board = &v->vm->board;
 
     if (qual & QUAL_STRING)
         return string_exit(v);
     vcpu_lower(v);
-    if (qual & QUAL_IN)
-        s->gpr[BH_RAX] =
-            merge(s->gpr[BH_RAX], board_port_read(board, port, size, vm_now(v->vm)), size);
-    else
-        board_port_write(board, port, size, (uint32_t)s->gpr[BH_RAX], vm_now(v->vm));
-    return vcpu_resume(v, vcpu_skip(v));
+    return qual & QUAL_IN ? in(v, port, size) : out(v, port, size);
 }

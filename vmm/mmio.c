@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "vmm/quick.h"
 #include "vmm/vm.h"
 
 #define PAGE_SIZE UINT64_C(4096)
@@ -28,9 +29,6 @@
 #define QUAL_APIC_ACCESS       UINT64_C(0xF000)
 #define QUAL_APIC_ACCESS_READ  UINT64_C(0x0000)
 #define QUAL_APIC_ACCESS_WRITE UINT64_C(0x1000)
-
-/* Elements of a REP instruction done in one exit: then the guest gets its interrupts. */
-#define REPEAT_MAX 256u
 
 _Static_assert(INSN_GPR_COUNT == VCPU_GPRS && INSN_RSP == 4, "both number registers as ModRM does");
 
@@ -230,6 +228,16 @@ uint32_t mmio_commit(struct mmio_guest *g)
     return mtd;
 }
 
+/* Elements done are committed; what stopped the next one comes again with it. */
+uint32_t mmio_end(struct mmio_guest *g, int result)
+{
+    uint32_t mtd = mmio_commit(g);
+
+    if (result == INSN_OK || (g->v->state->rflags & X86_RFLAGS_TF))
+        mtd |= vcpu_skip_length(g->v, 0);
+    return vcpu_resume(g->v, mtd);
+}
+
 uint32_t mmio_refuse(struct mmio_guest *g, int result, const struct insn_fault *fault)
 {
     switch (result) {
@@ -308,7 +316,6 @@ static uint32_t emulate(struct mmio_guest *g)
     const struct insn *insn;
     struct insn_fault fault = {0};
     struct insn_bus bus;
-    uint32_t mtd;
     unsigned elements = 0;
     int result = fetch(g, &insn);
 
@@ -319,15 +326,10 @@ static uint32_t emulate(struct mmio_guest *g)
     mmio_bus(g, &bus);
     do {
         result = insn_execute(insn, &g->state, &bus, &fault);
-    } while (result == INSN_REPEAT && ++elements < REPEAT_MAX);
-    if (result != INSN_OK && elements == 0 && result != INSN_REPEAT)
+    } while (mmio_goes_on(g, result, ++elements));
+    if (result != INSN_OK && result != INSN_REPEAT && elements == 1)
         return mmio_refuse(g, result, &fault);
-    /* With some elements done, they are committed; what stopped the next one comes again with it.
-     */
-    mtd = mmio_commit(g);
-    if (result == INSN_OK)
-        mtd |= vcpu_skip_length(g->v, 0);
-    return vcpu_resume(g->v, mtd);
+    return mmio_end(g, result);
 }
 
 static const char *const on_device =
@@ -338,6 +340,7 @@ uint32_t mmio_exit(struct vcpu *v)
     const struct bh_vcpu_state *s = v->state;
     const uint64_t qual = s->qualification;
     struct mmio_guest g;
+    uint32_t mtd;
 
     if (s->idt_info & X86_EVENT_VALID)
         return vcpu_stop(v, on_device);
@@ -345,6 +348,8 @@ uint32_t mmio_exit(struct vcpu *v)
         return vcpu_stop(v, "a jump to where no memory is");
     if ((qual & QUAL_LINEAR_VALID) == 0 || (qual & QUAL_TRANSLATED) == 0)
         return vcpu_stop(v, "page tables outside of its memory");
+    if (quick_mov(v, s->guest_physical, &mtd))
+        return mtd;
     mmio_open(&g, v);
     g.known_linear = s->guest_linear & ~PAGE_MASK;
     g.known_gpa = s->guest_physical & ~PAGE_MASK;
@@ -357,11 +362,14 @@ uint32_t mmio_apic_exit(struct vcpu *v)
 {
     const uint64_t access = v->state->qualification & QUAL_APIC_ACCESS;
     struct mmio_guest g;
+    uint32_t mtd;
 
     if (v->state->idt_info & X86_EVENT_VALID)
         return vcpu_stop(v, on_device);
     if (access != QUAL_APIC_ACCESS_READ && access != QUAL_APIC_ACCESS_WRITE)
         return vcpu_stop(v, "code or page tables in the local APIC");
+    if (quick_mov(v, LAPIC_BASE | (v->state->qualification & PAGE_MASK), &mtd))
+        return mtd;
     mmio_open(&g, v);
     return emulate(&g);
 }

@@ -10,6 +10,7 @@
 
 #include "vmm/insn/insn.h"
 #include "vmm/insn/walk.h"
+#include "vmm/x86.h"
 
 struct vcpu;
 
@@ -20,6 +21,9 @@ enum mmio_result {
     MMIO_AGAIN = 2,      /* the page tables change while they are read: let the guest try again */
     MMIO_NO_TABLES = 3   /* a paging structure is not in RAM */
 };
+
+/* Elements of a REP instruction done in one exit: then the guest gets its interrupts. */
+#define MMIO_REPEAT_MAX 256u
 
 /* One emulation: made by mmio_open, valid during one exit. */
 struct mmio_guest {
@@ -57,8 +61,19 @@ int mmio_write(void *ctx, uint64_t linear, unsigned size, uint64_t value);
 /* Would mmio_write succeed? */
 int mmio_check_write(void *ctx, uint64_t linear, unsigned size);
 
+/* May the next element of a REP instruction be done in this exit, after `done` ones of which the
+ * last returned `result`? A single-step trap comes between any two. */
+static inline bool mmio_goes_on(const struct mmio_guest *g, int result, unsigned done)
+{
+    return result == INSN_REPEAT && done < MMIO_REPEAT_MAX && !(g->state.rflags & X86_RFLAGS_TF);
+}
+
 /* Writes registers, RIP and RFLAGS back. Returns the groups changed. */
 uint32_t mmio_commit(struct mmio_guest *g);
+
+/* The end of an emulation that returned `result`, INSN_OK or INSN_REPEAT, or something else after
+ * elements that have been done. Returns what the exit handler is to return. */
+uint32_t mmio_end(struct mmio_guest *g, int result);
 
 /*
  * Ends an emulation that returned `result` (enum insn_status or enum mmio_result) other than

@@ -32,10 +32,9 @@ static uint64_t device_deadline(const struct vm *vm, uint64_t tsc)
     return (int64_t)(tsc - vm->tsc_adjust) > 0 ? tsc - vm->tsc_adjust : 1;
 }
 
-static bool write_deadline(struct vm *vm, uint64_t tsc)
+static void write_deadline(struct vm *vm, uint64_t tsc)
 {
-    return board_msr_write(&vm->board, LAPIC_MSR_TSC_DEADLINE, device_deadline(vm, tsc),
-                           vm_now(vm));
+    board_tsc_deadline(&vm->board, device_deadline(vm, tsc), vm_now(vm));
 }
 
 /* "Extended Feature Enable Register": LMA follows from LME and CR0.PG, which the latter must not
@@ -96,7 +95,7 @@ static uint32_t move_tsc(struct vcpu *v, uint64_t difference)
 
     vm->tsc_adjust += difference;
     if (armed)
-        (void)write_deadline(vm, deadline);
+        write_deadline(vm, deadline);
     v->state->tsc_offset = vm->tsc_adjust - vm->tsc_start;
     return BH_MTD_TSC;
 }
@@ -112,14 +111,17 @@ uint32_t msrexit_write(struct vcpu *v)
 
     if (index == X86_MSR_EFER)
         return write_efer(v, value);
+    if (index == LAPIC_MSR_TSC_DEADLINE) { /* at each interrupt of the guest's clock */
+        write_deadline(vm, value);
+        return vcpu_resume(v, vcpu_skip(v));
+    }
     switch (msr_write(&vm->msr, index, &value, guest_tsc(vm))) {
     case MSR_DONE:
         break;
     case MSR_LAPIC:
         done = board_msr_write(&vm->board, index, value, vm_now(vm));
-        break;
-    case MSR_TSC_DEADLINE:
-        done = write_deadline(vm, value);
+        if (index == LAPIC_MSR_APIC_BASE)
+            cpuid_show_apic(&vm->cpuid, lapic_mode(&vm->board.lapic) != LAPIC_MODE_DISABLED);
         break;
     case MSR_MOVE_TSC:
         mtd = move_tsc(v, value);

@@ -54,7 +54,6 @@ static void set_control(struct vcpu *v, const struct load_state *load)
     s->cr4_own = crexit_cr4_own(&v->vm->limits);
     s->xcr0 = X86_XCR0_X87;
     v->xcr0 = s->xcr0;
-    v->osxsave = s->cr4 & X86_CR4_OSXSAVE;
 }
 
 uint32_t startup_exit(struct vcpu *v)

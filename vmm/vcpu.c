@@ -17,25 +17,6 @@ const uint8_t vcpu_gpr_index[VCPU_GPRS] = {BH_RAX, BH_RCX, BH_RDX, BH_RBX, BH_GP
                                            BH_RSI, BH_RDI, BH_R8,  BH_R9,  BH_R10,  BH_R11,
                                            BH_R12, BH_R13, BH_R14, BH_R15};
 
-uint64_t vcpu_gpr(const struct vcpu *v, unsigned number)
-{
-    const uint8_t index = vcpu_gpr_index[number % VCPU_GPRS];
-
-    return index < BH_GPRS ? v->state->gpr[index] : v->state->rsp;
-}
-
-uint32_t vcpu_put_gpr(struct vcpu *v, unsigned number, uint64_t value)
-{
-    const uint8_t index = vcpu_gpr_index[number % VCPU_GPRS];
-
-    if (index < BH_GPRS) {
-        v->state->gpr[index] = value;
-        return 0;
-    }
-    v->state->rsp = value;
-    return BH_MTD_RSP;
-}
-
 void vcpu_init(struct vcpu *v, struct vm *vm, struct bh_vcpu_state *state, struct bh_utcb *utcb,
                uint32_t sel, uint32_t sel_halt)
 {
@@ -214,13 +195,11 @@ static uint32_t follow_apic(struct vcpu *v, struct lapic *lapic)
     uint32_t mtd = 0;
 
     if (lapic->requests_changed) {
-        lapic->requests_changed = false;
         s->guest_intr_status = or_zero(lapic_highest_irr(lapic)) | or_zero(lapic_highest_isr(lapic))
                                                                        << SVI_SHIFT;
         mtd = BH_MTD_APIC;
     }
     if (lapic->routing_changed) {
-        lapic->routing_changed = false;
         s->apic_mmio = lapic_mode(lapic) == LAPIC_MODE_XAPIC;
         for (unsigned i = 0; i < sizeof s->eoi_exit / sizeof s->eoi_exit[0]; i++)
             s->eoi_exit[i] = lapic_eoi_exits(lapic, i);
@@ -241,13 +220,18 @@ static void end_if_asked(struct vcpu *v)
 static uint32_t look_at_board(struct vcpu *v)
 {
     struct board *board = v->board;
+    uint32_t mtd = 0;
 
     if (!board->changed)
         return 0;
     end_if_asked(v);
     board->changed = false;
     v->interrupt = board_interrupt(board);
-    return board->processor_delivers ? follow_apic(v, &board->lapic) : 0;
+    if (board->processor_delivers)
+        mtd = follow_apic(v, &board->lapic);
+    board->lapic.requests_changed = false;
+    board->lapic.routing_changed = false;
+    return mtd;
 }
 
 static uint32_t set_deadline(struct vcpu *v, uint64_t deadline)

@@ -30,21 +30,20 @@ struct vcpu {
     struct vm *vm;
     struct board *board;
     struct console *console;
-    uint64_t deadline; /* as the kernel has it, in ticks of vm_now; BH_NEVER: none. It may come
-                          before anything is due: then the kernel is told the next one */
-    bool busy;         /* something waits to be delivered, or a window is asked for */
-    uint32_t window;   /* BH_WINDOW_* as the kernel has it */
-    uint32_t sel;      /* of the vCPU */
-    uint32_t sel_halt; /* semaphore on which the handler waits while the guest halts */
-    struct bh_utcb *utcb;      /* of the exit handler */
+    uint64_t deadline;    /* as the kernel has it, in ticks of vm_now; BH_NEVER: none. It may come
+                             before anything is due: then the kernel is told the next one */
+    bool busy;            /* something waits to be delivered, or a window is asked for */
+    uint32_t window;      /* BH_WINDOW_* as the kernel has it */
+    uint32_t sel;         /* of the vCPU */
+    uint32_t sel_halt;    /* semaphore on which the handler waits while the guest halts */
+    struct bh_utcb *utcb; /* of the exit handler */
     struct inject_event event; /* goes before everything else; info 0: none */
     struct inject_event
-        held;         /* an interrupt that lost its delivery to an exception; info 0: none */
-    bool interrupt;   /* an interrupt of the board waits: current unless board.changed */
-    bool step;        /* a single-step trap follows the instruction just emulated */
-    bool waiting;     /* the handler waits on sel_halt, or is about to: atomic */
-    uint64_t osxsave; /* CR4.OSXSAVE, and */
-    uint64_t xcr0;    /* XCR0: CPUID shows them; both change by exits only */
+        held;       /* an interrupt that lost its delivery to an exception; info 0: none */
+    bool interrupt; /* an interrupt of the board waits: current unless board.changed */
+    bool step;      /* a single-step trap follows the instruction just emulated */
+    bool waiting;   /* the handler waits on sel_halt, or is about to: atomic */
+    uint64_t xcr0;  /* XCR0: CPUID shows it; it changes by exits only */
     uint32_t mtd[BH_EXIT_REASONS];
     struct insn_cache cache; /* instructions decoded lately */
 };
@@ -81,8 +80,8 @@ static inline void vcpu_lower(struct vcpu *v);
 
 /* General register by its number in ModRM and REX, 0 to 15. RSP needs BH_MTD_RSP; a write returns
  * it if it changed. */
-uint64_t vcpu_gpr(const struct vcpu *v, unsigned number);
-uint32_t vcpu_put_gpr(struct vcpu *v, unsigned number, uint64_t value);
+static inline uint64_t vcpu_gpr(const struct vcpu *v, unsigned number);
+static inline uint32_t vcpu_put_gpr(struct vcpu *v, unsigned number, uint64_t value);
 
 /* The same numbering as an index into gpr[]; BH_GPRS for RSP. */
 #define VCPU_GPRS 16u
@@ -147,6 +146,25 @@ uint32_t vcpu_stop(struct vcpu *v, const char *why);
 uint32_t vcpu_end_insn(struct vcpu *v);
 uint32_t vcpu_settle(struct vcpu *v, uint32_t mtd);
 void vcpu_restore_entry(struct vcpu *v);
+
+static inline uint64_t vcpu_gpr(const struct vcpu *v, unsigned number)
+{
+    const uint8_t index = vcpu_gpr_index[number % VCPU_GPRS];
+
+    return index < BH_GPRS ? v->state->gpr[index] : v->state->rsp;
+}
+
+static inline uint32_t vcpu_put_gpr(struct vcpu *v, unsigned number, uint64_t value)
+{
+    const uint8_t index = vcpu_gpr_index[number % VCPU_GPRS];
+
+    if (index < BH_GPRS) {
+        v->state->gpr[index] = value;
+        return 0;
+    }
+    v->state->rsp = value;
+    return BH_MTD_RSP;
+}
 
 static inline uint32_t vcpu_skip_length(struct vcpu *v, unsigned length)
 {

@@ -10,16 +10,12 @@ void vm_advance(struct vm *vm)
 {
     uint64_t now = vm_now(vm);
 
-    board_advance(&vm->board, now);
-    console_advance(&vm->console, &vm->board.uart, now);
-    board_uart_changed(&vm->board);
-}
-
-uint64_t vm_deadline(const struct vm *vm)
-{
-    const uint64_t board = vm->board.deadline;
-
-    return board < vm->console.deadline ? board : vm->console.deadline;
+    if (now >= vm->board.deadline)
+        board_advance(&vm->board, now);
+    if (now >= vm->console.deadline || console_has_event(&vm->console)) {
+        console_advance(&vm->console, &vm->board.uart, now);
+        board_uart_changed(&vm->board);
+    }
 }
 
 /* Text goes into the data words of a UTCB, cut where they end; returns how many. */

@@ -67,7 +67,12 @@ static inline uint8_t *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t size)
 void vm_advance(struct vm *vm);
 
 /* When vm_advance must be called next, in ticks; BH_NEVER: not before something happens. */
-uint64_t vm_deadline(const struct vm *vm);
+static inline uint64_t vm_deadline(const struct vm *vm)
+{
+    const uint64_t board = vm->board.deadline;
+
+    return board < vm->console.deadline ? board : vm->console.deadline;
+}
 
 /*
  * Ends the VM: flushes its console and asks the root partition manager to. `text`: one line for the

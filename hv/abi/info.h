@@ -5,8 +5,8 @@
  * The root task is an ELF64 program, the first boot module. It starts at its entry point on CPU 0
  * with RDI = the address of struct bh_info (read only) and no stack; its UTCB is mapped at
  * BH_ROOT_UTCB. Its capability space holds the selectors below, its memory space all memory that
- * the kernel does not keep, at physical address + BH_ROOT_PHYS, and its port space all ports but
- * the kernel's own.
+ * the kernel does not keep, at physical address + BH_ROOT_PHYS, and its port space all
+ * ports.
  */
 #pragma once
 

@@ -17,6 +17,7 @@
 
 enum {
     ABSENT_OFFSET = 0x380,
+    AROUND = 64,            /* bytes that a form may touch, half of them below its operand */
     ALIAS_PAGE = 0x00E00000 /* linear; mapped to the APIC's page for RIP-relative access */
 };
 
@@ -122,11 +123,13 @@ static void compare(const struct form *form, const struct registers *device,
 /* Memory gets what the device shows; the device keeps what is written, or never anything. */
 static void prepare(const struct target *target)
 {
+    uint32_t shown;
+
     if (target->keeps)
         *dword(target->page + target->offset) = INITIAL;
-    for (unsigned i = 0; i < PAGE_SIZE; i += sizeof(uint32_t))
-        *(uint32_t *)(ram + i) = *dword(ABSENT);
-    *(uint32_t *)(ram + target->offset) = *dword(target->page + target->offset);
+    shown = *dword(target->page + target->offset);
+    for (unsigned i = 0; i < AROUND; i += sizeof shown)
+        *(uint32_t *)(ram + target->offset - AROUND / 2 + i) = shown;
 }
 
 static void try_form(runner go, const struct form *form, const struct target *target)

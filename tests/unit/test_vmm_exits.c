@@ -67,7 +67,7 @@ static void cpuid_answers_from_the_policy(void **state)
     (void)state;
     guest.gpr[BH_RAX] = 1;
     guest.insn_len = 2;
-    cpuid_query(&vm.cpuid, 1, 0, 0, 1, r);
+    cpuid_query(&vm.cpuid, 1, 0, 1, r);
     fixture_run(BH_EXIT_CPUID);
     assert_int_equal(guest.gpr[BH_RAX], r[CPUID_EAX]);
     assert_int_equal(guest.gpr[BH_RDX], r[CPUID_EDX]);
@@ -97,6 +97,17 @@ static void cpuid_hides_an_apic_that_is_off(void **state)
     guest.gpr[BH_RAX] = 1;
     fixture_run(BH_EXIT_CPUID);
     assert_int_equal(guest.gpr[BH_RDX] & apic, 0);
+}
+
+static void cpuid_shows_an_apic_that_is_on_again(void **state)
+{
+    const uint64_t apic = 1u << 9;
+
+    cpuid_hides_an_apic_that_is_off(state);
+    wrmsr(LAPIC_MSR_APIC_BASE, LAPIC_BASE | LAPIC_BASE_ENABLE);
+    guest.gpr[BH_RAX] = 1;
+    fixture_run(BH_EXIT_CPUID);
+    assert_int_equal(guest.gpr[BH_RDX] & apic, apic);
 }
 
 static void an_emulated_instruction_ends_the_sti_shadow(void **state)
@@ -158,6 +169,37 @@ static void a_tsc_deadline_is_in_the_guests_time(void **state)
     fake_kernel.tsc = guest.deadline;
     fixture_run(BH_EXIT_DEADLINE);
     assert_int_equal(guest.inject_info, X86_EVENT_VALID | VECTOR);
+}
+
+static void a_deadline_that_moves_away_stays_with_the_kernel(void **state)
+{
+    const uint64_t tsc_deadline_mode = 2u << 17;
+
+    (void)state;
+    enable_lapic();
+    board_mmio_write(&vm.board, LAPIC_BASE + LAPIC_LVT_TIMER, 4, tsc_deadline_mode | VECTOR, 0);
+    wrmsr(LAPIC_MSR_TSC_DEADLINE, 1000000);
+    wrmsr(LAPIC_MSR_TSC_DEADLINE, 3000000);
+    assert_int_equal(guest.deadline, 1000000);
+    fake_kernel.tsc = guest.deadline;
+    fixture_exit(BH_EXIT_DEADLINE);
+    assert_int_equal(guest.inject_info, 0);
+    assert_int_equal(guest.deadline, 3000000);
+    wrmsr(LAPIC_MSR_TSC_DEADLINE, 2000000);
+    assert_int_equal(guest.deadline, 2000000);
+}
+
+static void hlt_leaves_no_deadline_that_has_passed(void **state)
+{
+    (void)state;
+    enable_lapic();
+    board_mmio_write(&vm.board, LAPIC_BASE + LAPIC_LVT_TIMER, 4, VECTOR, 0);
+    board_mmio_write(&vm.board, LAPIC_BASE + LAPIC_INITIAL_COUNT, 4, 1000000, fake_kernel.tsc);
+    guest.qualification = 0x80u << 16;
+    fixture_run(BH_EXIT_IO);
+    assert_in_range(guest.deadline, 2000000, 2001100);
+    fixture_run(BH_EXIT_HLT);
+    assert_int_equal(guest.deadline, BH_NEVER);
 }
 
 static void paging_with_lme_enters_long_mode(void **state)
@@ -421,12 +463,15 @@ int main(void)
         cmocka_unit_test_setup(cpuid_answers_from_the_policy, fixture_setup),
         cmocka_unit_test_setup(cpuid_shows_osxsave_once_cr4_has_it, fixture_setup),
         cmocka_unit_test_setup(cpuid_hides_an_apic_that_is_off, fixture_setup),
+        cmocka_unit_test_setup(cpuid_shows_an_apic_that_is_on_again, fixture_setup),
         cmocka_unit_test_setup(an_emulated_instruction_ends_the_sti_shadow, fixture_setup),
         cmocka_unit_test_setup(an_unknown_msr_faults, fixture_setup),
         cmocka_unit_test_setup(a_fault_in_real_mode_has_no_error_code, fixture_setup),
         cmocka_unit_test_setup(a_fault_leaves_the_msr_exits_cheap, fixture_setup),
         cmocka_unit_test_setup(writing_the_tsc_moves_it, fixture_setup),
         cmocka_unit_test_setup(a_tsc_deadline_is_in_the_guests_time, fixture_setup),
+        cmocka_unit_test_setup(a_deadline_that_moves_away_stays_with_the_kernel, fixture_setup),
+        cmocka_unit_test_setup(hlt_leaves_no_deadline_that_has_passed, fixture_setup),
         cmocka_unit_test_setup(paging_with_lme_enters_long_mode, fixture_setup),
         cmocka_unit_test_setup(paging_with_lme_needs_pae, fixture_setup),
         cmocka_unit_test_setup(pae_paging_loads_the_pdptes, fixture_setup),

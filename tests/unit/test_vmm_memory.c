@@ -196,6 +196,84 @@ static void lapic_is_written_in_long_mode(void **state)
     assert_int_equal(fake_kernel.tables, 0);
 }
 
+/* The MOVs of quick.c: with the device at ABSENT all bits read are ones. */
+static void long_mode_mov(const uint8_t *code, unsigned size, uint64_t linear,
+                          uint64_t qualification)
+{
+    fixture_long_mode();
+    guest.rip = FIXTURE_CODE;
+    fixture_code(code, size);
+    violation(linear, qualification);
+}
+
+#define LONG_MODE_MOV(linear, qualification, ...)                                           \
+    long_mode_mov((const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}), linear, \
+                  qualification)
+
+static void long_mode_loads_merge_as_their_size_says(void **state)
+{
+    const uint64_t old = UINT64_C(0x1122334455667788);
+
+    (void)state;
+    guest.gpr[BH_RSI] = ABSENT;
+    guest.gpr[BH_RAX] = old;
+    LONG_MODE_MOV(ABSENT, QUAL_READ, 0x8A, 0x06); /* MOV AL, [RSI] */
+    assert_int_equal(guest.gpr[BH_RAX], old | 0xFF);
+    guest.gpr[BH_RAX] = old;
+    LONG_MODE_MOV(ABSENT, QUAL_READ, 0x8A, 0x26); /* MOV AH, [RSI] */
+    assert_int_equal(guest.gpr[BH_RAX], old | 0xFF00);
+    guest.gpr[BH_RAX] = old;
+    LONG_MODE_MOV(ABSENT, QUAL_READ, 0x66, 0x8B, 0x06); /* MOV AX, [RSI] */
+    assert_int_equal(guest.gpr[BH_RAX], old | 0xFFFF);
+    LONG_MODE_MOV(ABSENT, QUAL_READ, 0x8B, 0x06); /* MOV EAX, [RSI] */
+    assert_int_equal(guest.gpr[BH_RAX], UINT32_MAX);
+    LONG_MODE_MOV(ABSENT, QUAL_READ, 0x48, 0x8B, 0x06); /* MOV RAX, [RSI] */
+    assert_int_equal(guest.gpr[BH_RAX], UINT64_MAX);
+    LONG_MODE_MOV(ABSENT, QUAL_READ, 0x48, 0x0F, 0xB6, 0x06); /* MOVZX RAX, BYTE [RSI] */
+    assert_int_equal(guest.gpr[BH_RAX], 0xFF);
+    assert_int_equal(guest.rip, FIXTURE_CODE + 4);
+}
+
+static void a_long_mode_load_can_go_to_rsp(void **state)
+{
+    (void)state;
+    guest.gpr[BH_RSI] = LAPIC_BASE;
+    LONG_MODE_MOV(LAPIC_BASE + LAPIC_SVR, QUAL_READ, 0x8B, 0xA6, 0xF0, 0, 0, 0); /* [RSI + F0h] */
+    assert_int_equal(guest.rsp, 0x1FF);
+}
+
+static void a_long_mode_store_takes_an_immediate(void **state)
+{
+    (void)state;
+    guest.gpr[BH_RCX] = LAPIC_BASE - 0x100;
+    guest.gpr[BH_RDX] = 0x18;
+    /* MOV DWORD [RCX + RDX*8 + 100h - 40h], 5Ah */
+    LONG_MODE_MOV(LAPIC_BASE + LAPIC_TPR, QUAL_WRITE, 0xC7, 0x84, 0xD1, 0xC0, 0, 0, 0, 0x5A, 0, 0,
+                  0);
+    assert_int_equal(lapic_tpr(&vm.board.lapic), 0x5A);
+    assert_int_equal(guest.rip, FIXTURE_CODE + 11);
+}
+
+static void changed_code_is_seen(void **state)
+{
+    (void)state;
+    guest.gpr[BH_RSI] = LAPIC_BASE + LAPIC_SVR;
+    LONG_MODE_MOV(LAPIC_BASE + LAPIC_SVR, QUAL_READ, 0x8B, 0x06); /* MOV EAX, [RSI] */
+    guest.gpr[BH_RAX] = 0;
+    LONG_MODE_MOV(LAPIC_BASE + LAPIC_SVR, QUAL_READ, 0x8B, 0x1E); /* MOV EBX, [RSI] */
+    assert_int_equal(guest.gpr[BH_RBX], 0x1FF);
+    assert_int_equal(guest.gpr[BH_RAX], 0);
+}
+
+static void a_quick_store_traps_when_stepped(void **state)
+{
+    (void)state;
+    guest.rflags |= X86_RFLAGS_TF;
+    guest.gpr[BH_RSI] = LAPIC_BASE + LAPIC_TPR;
+    LONG_MODE_MOV(LAPIC_BASE + LAPIC_TPR, QUAL_WRITE, 0x89, 0x06);
+    assert_int_equal(fake_kernel.recalls, 1);
+}
+
 static void lapic_is_read_in_real_mode_with_a_big_segment(void **state)
 {
     (void)state;
@@ -306,6 +384,11 @@ int main(void)
         cmocka_unit_test_setup(rep_outs_stops_at_the_page_that_faults, fixture_setup),
         cmocka_unit_test_setup(lapic_is_read_in_protected_mode, fixture_setup),
         cmocka_unit_test_setup(lapic_is_written_in_long_mode, fixture_setup),
+        cmocka_unit_test_setup(long_mode_loads_merge_as_their_size_says, fixture_setup),
+        cmocka_unit_test_setup(a_long_mode_load_can_go_to_rsp, fixture_setup),
+        cmocka_unit_test_setup(a_long_mode_store_takes_an_immediate, fixture_setup),
+        cmocka_unit_test_setup(changed_code_is_seen, fixture_setup),
+        cmocka_unit_test_setup(a_quick_store_traps_when_stepped, fixture_setup),
         cmocka_unit_test_setup(lapic_is_read_in_real_mode_with_a_big_segment, fixture_setup),
         cmocka_unit_test_setup(an_instruction_across_pages_is_fetched, fixture_setup),
         cmocka_unit_test_setup(absent_memory_is_all_ones, fixture_setup),

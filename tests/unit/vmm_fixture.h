@@ -67,6 +67,8 @@ static const struct fixture_group fixture_groups[] = {
     FIELDS(BH_MTD_SEGS, seg[BH_DS], seg[BH_LDTR]),
     FIELDS(BH_MTD_LDTR_TR, seg[BH_LDTR], gdtr_base),
     FIELDS(BH_MTD_TABLES, gdtr_base, guest_intr_status),
+    FIELDS(BH_MTD_APIC, guest_intr_status, apic_mmio),
+    {BH_MTD_APIC_CTRL, offsetof(struct bh_vcpu_state, apic_mmio), sizeof(struct bh_vcpu_state)},
 };
 
 static void fixture_move(struct bh_vcpu_state *to, const struct bh_vcpu_state *from, uint32_t mtd)

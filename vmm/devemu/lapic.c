@@ -62,8 +62,20 @@ static void set_trigger(struct lapic *l, unsigned vector, bool level)
     __atomic_store_n(&l->routing_changed, true, __ATOMIC_RELEASE);
 }
 
+static bool bitmap_empty(const struct lapic *l, unsigned bitmap)
+{
+    uint32_t any = 0;
+
+    for (unsigned word = 0; word < WORDS_PER_BITMAP; word++)
+        any |= __atomic_load_n(lapic_regs_at(l, bitmap + word * LAPIC_REGISTER_STRIDE),
+                               __ATOMIC_ACQUIRE);
+    return any == 0;
+}
+
 static int bitmap_highest(const struct lapic *l, unsigned bitmap)
 {
+    if (bitmap_empty(l, bitmap))
+        return -1;
     for (int word = WORDS_PER_BITMAP - 1; word >= 0; word--) {
         uint32_t bits = __atomic_load_n(
             lapic_regs_at(l, bitmap + (unsigned)word * LAPIC_REGISTER_STRIDE), __ATOMIC_ACQUIRE);
@@ -72,13 +84,6 @@ static int bitmap_highest(const struct lapic *l, unsigned bitmap)
             return word * (int)VECTORS_PER_WORD + (int)VECTORS_PER_WORD - 1 - __builtin_clz(bits);
     }
     return -1;
-}
-
-enum lapic_mode lapic_mode(const struct lapic *l)
-{
-    if ((l->base & LAPIC_BASE_ENABLE) == 0)
-        return LAPIC_MODE_DISABLED;
-    return (l->base & LAPIC_BASE_EXTD) != 0 ? LAPIC_MODE_X2APIC : LAPIC_MODE_XAPIC;
 }
 
 /* "Error Handling": the error interrupt comes once, until a write of the ESR re-arms it. */

@@ -150,7 +150,15 @@ void lapic_receive_init(struct lapic *l);
  * mode of the MP specification). */
 void lapic_virtual_wire(struct lapic *l);
 
-enum lapic_mode lapic_mode(const struct lapic *l);
+#define LAPIC_BASE_EXTD   (UINT64_C(1) << 10)
+#define LAPIC_BASE_ENABLE (UINT64_C(1) << 11)
+
+static inline enum lapic_mode lapic_mode(const struct lapic *l)
+{
+    if ((l->base & LAPIC_BASE_ENABLE) == 0)
+        return LAPIC_MODE_DISABLED;
+    return (l->base & LAPIC_BASE_EXTD) != 0 ? LAPIC_MODE_X2APIC : LAPIC_MODE_XAPIC;
+}
 
 /*
  * Memory-mapped registers, xAPIC mode only: otherwise reads are all ones and writes are ignored.
@@ -169,6 +177,9 @@ void lapic_mmio_write(struct lapic *l, unsigned offset, unsigned size, uint64_t 
  */
 bool lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *value, uint64_t now);
 bool lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t value, uint64_t now);
+
+/* IA32_TSC_DEADLINE := tsc, without a way back: what lapic_msr_write does with it. */
+void lapic_set_tsc_deadline(struct lapic *l, uint64_t tsc, uint64_t now);
 
 /* Does a message go to this APIC? "Determining IPI Destination". An 8-bit destination 0xff is a
  * broadcast to an xAPIC. */

@@ -276,7 +276,8 @@ static uint32_t load(struct lapic *l, unsigned offset, uint64_t now)
     return *lapic_regs_at(l, offset);
 }
 
-uint64_t lapic_mmio_read(struct lapic *l, unsigned offset, unsigned size, uint64_t now)
+/* A whole register, or less of it, or nothing. */
+static uint64_t read_part(struct lapic *l, unsigned offset, unsigned size, uint64_t now)
 {
     unsigned lane = offset % LAPIC_REGISTER_STRIDE;
     bool whole = size == sizeof(uint8_t) || size == sizeof(uint16_t) || size == sizeof(uint32_t);
@@ -292,6 +293,16 @@ uint64_t lapic_mmio_read(struct lapic *l, unsigned offset, unsigned size, uint64
         return 0;
     }
     return load(l, offset, now) >> CHAR_BIT * lane & ones;
+}
+
+uint64_t lapic_mmio_read(struct lapic *l, unsigned offset, unsigned size, uint64_t now)
+{
+    const bool usual = size == sizeof(uint32_t) && offset % LAPIC_REGISTER_STRIDE == 0 &&
+                       now < l->timer.deadline && lapic_mode(l) == LAPIC_MODE_XAPIC;
+
+    if (usual && find(offset, MMIO_READ) != NULL)
+        return load(l, offset, now);
+    return read_part(l, offset, size, now);
 }
 
 void lapic_mmio_write(struct lapic *l, unsigned offset, unsigned size, uint64_t value, uint64_t now)
@@ -433,6 +444,13 @@ bool lapic_msr_read(struct lapic *l, uint32_t msr, uint64_t *value, uint64_t now
     return true;
 }
 
+void lapic_set_tsc_deadline(struct lapic *l, uint64_t tsc, uint64_t now)
+{
+    lapic_advance(l, now);
+    lapic_timer_set_tsc_deadline(&l->timer, tsc);
+    lapic_advance(l, now);
+}
+
 bool lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t value, uint64_t now)
 {
     const struct reg *r;
@@ -442,8 +460,7 @@ bool lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t value, uint64_t now
     if (msr == LAPIC_MSR_APIC_BASE)
         return write_base(l, value);
     if (msr == LAPIC_MSR_TSC_DEADLINE) {
-        lapic_timer_set_tsc_deadline(&l->timer, value);
-        lapic_advance(l, now);
+        lapic_set_tsc_deadline(l, value, now);
         return true;
     }
     if (!is_x2apic_msr(l, msr))

@@ -15,7 +15,7 @@
 #define ERROR_CONTROLS 7u /* VM-instruction error: invalid control field */
 #define PORT_SHIFT     16u
 #define IN_BIT         8u
-#define EPT_READ       1u
+#define ACCESS_READ    1u
 #define CR_WRITE_CR0   0u
 
 static uint32_t tour(struct vcpu *v)
@@ -67,7 +67,7 @@ static void tour_of_exits(void)
     expect_equal(v->value[4] >> PORT_SHIFT, 0x1234, "port of IN EAX, DX");
     expect_equal(guest_word(v, GUEST_RESULT + 8), INL_ANSWER, "EAX after IN");
     expect_equal(v->value[6], GUEST_NO_MEMORY, "guest-physical address of the EPT violation");
-    expect_equal(v->value[16] & 7, EPT_READ, "its access");
+    expect_equal(v->value[16] & 7, ACCESS_READ, "its access");
     expect_equal(v->value[9] & 0xFF, CR_WRITE_CR0, "qualification of MOV to CR0");
 }
 

@@ -18,7 +18,7 @@
 #define AR_LDTR     0x82u
 #define AR_TR       0x8Bu
 #define REAL_LIMIT  0xFFFFu
-#define RFLAGS_IF   0x202u /* and bit 1: Bochs holds interrupts back from guests entered without */
+#define RFLAGS_IF   0x202u /* and bit 1 */
 #define DR7_ONE     0x400u
 #define DR6_ONES    0xFFFF0FF0u
 #define PAT_DEFAULT 0x0007040600070406ull
@@ -38,7 +38,7 @@ static uint32_t begin(struct vcpu *v)
     struct bh_vcpu_state *s = v->state;
     s->rip = v->entry;
     s->rsp = STACK_TOP;
-    s->rflags = RFLAGS_IF;
+    s->rflags = v->rflags;
     s->gpr[BH_RBX] = v->ebx;
     s->cr0 = CR0_ET;
     s->cr4 = CR4_OSFXSR;
@@ -92,16 +92,16 @@ void guest_mtd(struct vcpu *v, uint32_t mtd)
 struct vcpu *guest_create(uint32_t cpu, const uint8_t *piece, uint32_t (*script)(struct vcpu *))
 {
     if (guests == GUESTS) {
-        must(BH_ERR_RANGE, "the test library's guests");
+        give_up("the test library's guests");
     }
     struct vcpu *v = &guest[guests];
-    *v = (struct vcpu){.script = script, .entry = guest_at(piece)};
+    *v = (struct vcpu){.script = script, .entry = guest_at(piece), .rflags = RFLAGS_IF};
     v->pd = domain_create(DOMAIN_QUOTA);
     uint64_t base = STATE_BASE + guests * 16ull * PAGE_BYTES;
     v->state = at(base);
     v->memory = ram(GUEST_PAGES, 1);
     v->memory_page = page_of(v->memory);
-    memcpy(v->memory + GUEST_CODE, guest_code, (size_t)(guest_code_end - guest_code));
+    memcpy(v->memory + GUEST_CODE, guest_code, guest_at(guest_code_end) - GUEST_CODE);
     must(bh_delegate(v->pd, BH_SPACE_MEM, BH_SPACE_GUEST, BH_MEM_R | BH_MEM_W | BH_MEM_X,
                      v->memory_page, 0, GUEST_PAGES),
          "delegate the guest's memory");

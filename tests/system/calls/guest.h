@@ -27,7 +27,7 @@ struct vcpu {
     uint32_t exits, stopped, stop;
     uint32_t reason[GUEST_LOG];
     uint64_t value[GUEST_VALUES]; /* for scripts and their tests */
-    uint64_t ebx;                 /* at the start */
+    uint64_t ebx, rflags;         /* at the start; interrupts are on unless the test says so */
     uint8_t *memory;              /* the guest's, in this domain */
     uint64_t memory_page;
 };
@@ -38,7 +38,7 @@ extern const uint8_t guest_code[], guest_code_end[], guest_tour[], guest_after_e
 /* Where a piece of guest.asm lies in the guest. */
 static inline uint64_t guest_at(const uint8_t *piece)
 {
-    return GUEST_CODE + (uint64_t)(piece - guest_code);
+    return GUEST_CODE + ((uintptr_t)piece - (uintptr_t)guest_code);
 }
 
 /* A vCPU that will begin at `piece`, all groups moving at every exit. vapic: with a virtual-APIC

@@ -189,6 +189,37 @@ static void through_domains(void)
     expect_equal(agent_reads(two, a), 1, "page 0 after the first domain's end");
 }
 
+static void writer(struct thread *t)
+{
+    for (;;) {
+        __atomic_fetch_add((uint64_t *)t->argument, 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* A thread writes without a pause, so that its CPU has the page in its TLB. */
+static void loses_on_cpu(uint32_t cpu)
+{
+    uint32_t pd = domain_create(DOMAIN_QUOTA);
+    uint64_t page = page_of(ram(1, 1));
+    uint64_t to = free_page();
+    must(give(pd, RW, page, to, 1), "delegate");
+    struct thread *t = thread_create(pd, cpu, writer, at(to << PAGE_SHIFT), BH_SELECTOR_NONE);
+    thread_start(t, PRIO_LOW, BUDGET, 0);
+    sleep_ticks(TICKS_SHORT);
+    expect(*word(page) != 0, "the thread on CPU %u does not run", cpu);
+    must(bh_revoke(BH_SPACE_MEM, page, 1, 0), "revoke");
+    uint64_t count = __atomic_load_n(word(page), __ATOMIC_RELAXED);
+    sleep_ticks(TICKS_SHORT);
+    expect_equal(__atomic_load_n(word(page), __ATOMIC_RELAXED), count, "a count that has stopped");
+}
+
+static void loses_on_all_cpus(void)
+{
+    for (uint32_t cpu = 0; cpu < test_cpus(); cpu++) {
+        loses_on_cpu(cpu);
+    }
+}
+
 static void delegate_refused(void)
 {
     uint64_t page = page_of(ram(4, 1));
@@ -313,6 +344,7 @@ const struct test memory_tests[] = {
     {"holes_in_large_pages_spare_the_neighbours", large},
     {"large_ranges_need_no_alignment", large_misaligned},
     {"revoke_of_memory_reaches_through_domains", through_domains},
+    {"threads_on_all_cpus_lose_revoked_memory_at_once", loses_on_all_cpus},
     {"delegate_of_memory_refuses_and_changes_nothing", delegate_refused},
     {"delegate_beyond_the_quota_changes_nothing", quota},
     {"guest_memory_is_delegated_and_revoked", guest_space},

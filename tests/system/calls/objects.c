@@ -103,11 +103,20 @@ uint64_t objects_used(void)
     return used;
 }
 
+/* The next of `limit` things, or the end of the test. */
+static uint32_t claim(uint32_t *next, uint32_t limit, const char *what)
+{
+    if (*next >= limit) {
+        give_up(what);
+    }
+    return (*next)++;
+}
+
 uint32_t sel_range(uint32_t count)
 {
     uint32_t s = state.next_sel;
     if (s + count > SEL_FIRST + SEL_COUNT) {
-        must(BH_ERR_RANGE, "the test library's selectors");
+        give_up("the test library's selectors");
     }
     state.next_sel += count;
     return s;
@@ -124,7 +133,7 @@ void *ram(uint32_t pages, uint32_t align)
     uint64_t base = (state.ram_next + mask) & ~mask;
     uint64_t size = (uint64_t)pages << PAGE_SHIFT;
     if (base + size > state.ram_end) {
-        must(BH_ERR_RANGE, "the test library's RAM");
+        give_up("the test library's RAM");
     }
     state.ram_next = base + size;
     return memset(at(BH_ROOT_PHYS + base), 0, size);
@@ -170,11 +179,7 @@ static uint64_t slot_utcb(uint32_t slot)
 struct thread *thread_create(uint32_t pd, uint32_t cpu, void (*function)(struct thread *),
                              void *argument, uint32_t event)
 {
-    uint32_t slot = state.threads;
-    if (slot == THREADS) {
-        must(BH_ERR_RANGE, "the test library's threads");
-    }
-    state.threads++;
+    uint32_t slot = claim(&state.threads, THREADS, "the test library's threads");
     struct thread *t = &thread[slot];
     *t = (struct thread){.function = function, .argument = argument};
     t->ec = sel();
@@ -228,11 +233,7 @@ struct service *service_create(uint32_t pd, uint32_t cpu,
                                uint64_t (*serve)(struct service *, struct bh_msg *), void *argument,
                                uint32_t event)
 {
-    uint32_t slot = state.services;
-    if (slot == SERVICES) {
-        must(BH_ERR_RANGE, "the test library's services");
-    }
-    state.services++;
+    uint32_t slot = claim(&state.services, SERVICES, "the test library's services");
     struct service *s = &service[slot];
     *s = (struct service){.serve = serve, .argument = argument};
     s->ec = sel();
@@ -266,10 +267,7 @@ static uint64_t serve_agent(struct service *s, struct bh_msg *m)
 
 struct agent *agent_create(uint64_t quota)
 {
-    if (state.agents == AGENTS) {
-        must(BH_ERR_RANGE, "the test library's agents");
-    }
-    struct agent *g = &agent_of[state.agents++];
+    struct agent *g = &agent_of[claim(&state.agents, AGENTS, "the test library's agents")];
     *g = (struct agent){.pd = domain_create(quota)};
     g->service = service_create(g->pd, 0, serve_agent, g, fault_portal());
     return g;

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; Instructions that may fault. Before each, R12 holds where the fault portal lets the thread go on
-; (fault.c); the functions then return 1, and 0 when nothing happened. Also: extended state.
+; (fault.c); the functions then return 1, and 0 when nothing happened. Also: registers and extended state.
 
 bits 64
 default rel
@@ -95,6 +95,46 @@ probe_flags:
         ret
 
 probe_code_end:
+
+; RDI = descriptor
+global call_preserves:function
+call_preserves:
+        push    rbx
+        push    rbp
+        push    r12
+        push    r13
+        push    r14
+        push    r15
+        mov     rbx, 0x11111111
+        mov     rbp, 0x22222222
+        mov     r12, 0x33333333
+        mov     r13, 0x44444444
+        mov     r14, 0x55555555
+        mov     r15, 0x66666666
+        mov     rcx, rsp
+        lea     rdx, [.back]
+        sysenter
+%macro count_if_not 2
+        xor     ecx, ecx
+        cmp     %1, %2
+        setne   cl
+        add     eax, ecx
+%endmacro
+.back:
+        xor     eax, eax
+        count_if_not rbx, 0x11111111
+        count_if_not rbp, 0x22222222
+        count_if_not r12, 0x33333333
+        count_if_not r13, 0x44444444
+        count_if_not r14, 0x55555555
+        count_if_not r15, 0x66666666
+        pop     r15
+        pop     r14
+        pop     r13
+        pop     r12
+        pop     rbp
+        pop     rbx
+        ret
 
 global fpu_fill:function
 fpu_fill:

@@ -104,6 +104,12 @@ void must(enum bh_status status, const char *what)
     }
 }
 
+_Noreturn void give_up(const char *what)
+{
+    expect(false, "too few: %s", what);
+    longjmp(state.leave, 1);
+}
+
 _Noreturn void skip(const char *reason)
 {
     state.skipped = reason;

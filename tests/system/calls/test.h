@@ -75,6 +75,8 @@ bool expect_equal(uint64_t got, uint64_t want, const char *what);
 bool expect_status(enum bh_status got, enum bh_status want, const char *what);
 /* Ends the test if the status is not BH_OK. Only from the main thread. */
 void must(enum bh_status status, const char *what);
+/* Ends the test: the library has no more of `what`. Only from the main thread. */
+_Noreturn void give_up(const char *what);
 /* Ends the test as skipped. Only from the main thread. */
 _Noreturn void skip(const char *reason);
 
@@ -83,7 +85,7 @@ void objects_init(void);
 void objects_begin(void);
 /* Revokes what the test has made and waits until it is gone. */
 void objects_end(void);
-/* Pages that this domain's quota pays for now, when all that was to be freed is free. */
+/* Pages that this domain's quota pays for at present, when all that was to be freed is free. */
 uint64_t objects_used(void);
 /* A selector that is free until the end of the test. */
 uint32_t sel(void);
@@ -193,6 +195,8 @@ uint64_t probe_non_canonical(void);
 uint64_t probe_bad_return(void);
 /* RFLAGS after an exception that was resumed. */
 uint64_t probe_flags(void);
+/* Makes a system call; returns how many of RBX, RBP, R12 to R15 it has changed. */
+uint64_t call_preserves(uint64_t descriptor);
 /* XMM0 to XMM15 and the x87 control word carry a pattern; check returns how many differ. */
 void fpu_fill(uint64_t pattern);
 uint64_t fpu_check(uint64_t pattern);

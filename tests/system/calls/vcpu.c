@@ -5,8 +5,10 @@
  */
 #include "tests/system/calls/guest.h"
 
-#define LATE_MAX 30000ull
-#define SPAN     500000ull
+#define LATE_MAX   30000ull
+#define RFLAGS_ON  0x202u
+#define RFLAGS_OFF 2u
+#define SPAN       500000ull
 
 static uint32_t last_cpu(void)
 {
@@ -20,9 +22,10 @@ static uint32_t count_recalls(struct vcpu *v)
     return 0;
 }
 
-static void recalled_on(uint32_t cpu)
+static void recalled_on(uint32_t cpu, uint64_t rflags)
 {
     struct vcpu *v = guest_create(cpu, guest_spin, count_recalls);
+    v->rflags = rflags;
     guest_start(v);
     wait_for(&v->exits, 1, "exits");
     sleep_ticks(TICKS_SHORT / 4);
@@ -38,8 +41,22 @@ static void recalled_on(uint32_t cpu)
 
 static void recalled(void)
 {
-    recalled_on(0);
-    recalled_on(last_cpu());
+    recalled_on(0, RFLAGS_ON);
+    recalled_on(last_cpu(), RFLAGS_ON);
+}
+
+/* A guest that has interrupts off and never exits is interrupted all the same. Bochs 2.7 holds
+ * external interrupts back from a guest that is entered so; the preemption timer helps. */
+static void interrupts_off(void)
+{
+    if ((test_info()->vmx & BH_VMX_PREEMPTION_TIMER) == 0) {
+        skip("no VMX-preemption timer, which emulators need for it");
+    }
+    recalled_on(0, RFLAGS_OFF);
+    recalled_on(last_cpu(), RFLAGS_OFF);
+    uint64_t end = bh_rdtsc() + SPAN;
+    sleep_ticks(SPAN);
+    expect(bh_rdtsc() < end + LATE_MAX, "the main thread sleeps too long");
 }
 
 /* Two recalls before the vCPU begins are one, and the exit comes after the first entry's. */
@@ -224,6 +241,7 @@ static void handler_dies(void)
 
 const struct test vcpu_tests[] = {
     {"recall_makes_a_running_guest_exit", recalled},
+    {"guest_with_interrupts_off_cannot_keep_the_cpu", interrupts_off},
     {"recall_before_the_start_is_kept", recalled_early},
     {"deadlines_of_guests_are_kept", deadline},
     {"guests_keep_their_msrs", msrs},
