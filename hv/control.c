@@ -68,12 +68,28 @@ static enum bh_status set_mtd(struct ec *ec, struct ec *target)
                                                                                : BH_ERR_PARAMETER;
 }
 
+/* A vCPU that waits for the reply to its exit, on this CPU, does not change. */
+static enum bh_status read_state(struct ec *ec, struct ec *target)
+{
+    if (target->vcpu == NULL) {
+        return BH_ERR_STATE;
+    }
+    if (target->cpu != ec->cpu) {
+        return BH_ERR_CPU;
+    }
+    if (target->partner == NULL) {
+        return BH_ERR_STATE;
+    }
+    return vmx_read(target, ec->regs.rsi) ? BH_OK : BH_ERR_PARAMETER;
+}
+
 enum bh_status syscall_ec_ctrl(struct ec *ec)
 {
     static enum bh_status (*const op[])(struct ec *, struct ec *) = {
         [BH_EC_RECALL] = recall,
         [BH_EC_SET_EVENT] = set_event,
         [BH_EC_SET_MTD] = set_mtd,
+        [BH_EC_READ] = read_state,
     };
     enum bh_status status = BH_OK;
     struct ec *target = (struct ec *)lookup(ec, BH_OBJ_EC, BH_EC_CTRL, &status);

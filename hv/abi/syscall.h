@@ -91,7 +91,7 @@ enum bh_space {
 #define BH_EC_VCPU (1u << 0) /* a vCPU instead of a thread */
 
 /* BH_CALL_EC_CTRL, flags: the operation. */
-enum bh_ec_op { BH_EC_RECALL = 0, BH_EC_SET_EVENT, BH_EC_SET_MTD };
+enum bh_ec_op { BH_EC_RECALL = 0, BH_EC_SET_EVENT, BH_EC_SET_MTD, BH_EC_READ };
 
 /* BH_CALL_SC_CTRL, flags: the operation. */
 enum bh_sc_op { BH_SC_READ = 0, BH_SC_SET };

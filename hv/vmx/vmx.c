@@ -214,6 +214,16 @@ bool vmx_set_mtd(struct ec *ec, const uint32_t *table)
     return true;
 }
 
+bool vmx_read(struct ec *ec, uint64_t mtd)
+{
+    if ((mtd & ~(uint64_t)BH_MTD_ALL) != 0) {
+        return false;
+    }
+    vcpu_load(cpu_self(), ec->vcpu);
+    groups_read(ec->vcpu, (uint32_t)mtd);
+    return true;
+}
+
 static void init_host_state(const struct cpu *cpu, const struct vcpu *v)
 {
     vmwrite(VMCS_HOST_CR0, read_cr0() | CR0_TS);

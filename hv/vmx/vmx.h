@@ -30,6 +30,10 @@ void vmx_vcpu_stop(struct cpu *cpu, struct ec *ec);
 /* Set the MTD table of ec: BH_EXIT_REASONS entries. False: an entry has an unknown group. */
 bool vmx_set_mtd(struct ec *ec, const uint32_t *table);
 
+/* Read the groups of state in `mtd` into the state page of ec, which waits for a reply on this CPU.
+ * False: an unknown group. */
+bool vmx_read(struct ec *ec, uint64_t mtd);
+
 /* Continuations: the first exit of a vCPU; into the guest. */
 _Noreturn void vmx_start(struct ec *ec);
 _Noreturn void vmx_resume(struct ec *ec);

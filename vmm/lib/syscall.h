@@ -211,6 +211,14 @@ static inline enum bh_status bh_ec_set_mtd(uint64_t ec)
                       0, 0, 0, &r);
 }
 
+/* Reads groups of state (BH_MTD_*) of a vCPU into its state page; it must wait for the reply to its
+ * exit, on this CPU. */
+static inline enum bh_status bh_ec_read(uint64_t ec, uint32_t groups)
+{
+    struct bh_result r;
+    return bh_syscall(bh_descriptor(BH_CALL_EC_CTRL, BH_EC_READ, 0, ec), groups, 0, 0, 0, 0, &r);
+}
+
 struct bh_sc_state {
     uint64_t consumed; /* TSC ticks */
     uint64_t priority, budget, period;
