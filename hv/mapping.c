@@ -204,7 +204,6 @@ static void divide(struct mapping *m, struct mapping *tail, uint64_t at)
     m->count = keep;
     avl_insert(&m->space->mappings, &tail->node);
     adopt(m->parent, tail);
-    tail->depth = m->depth;
     for (struct list *l = m->children.next; l != &m->children;) {
         struct mapping *c = CONTAINER_OF(l, struct mapping, sibling);
         l = l->next;

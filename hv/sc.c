@@ -152,6 +152,7 @@ _Noreturn void sched_reschedule(struct cpu *cpu)
     sched_account(cpu, now);
     struct sc *sc = cpu->sc;
     cpu->sc = NULL;
+    cpu->sc_end = BH_NEVER;
     if (sc != NULL) {
         if (sc->left != 0) {
             enqueue(cpu, sc, true);
@@ -167,6 +168,7 @@ _Noreturn void sched_block(struct cpu *cpu, struct ec *ec)
     sched_account(cpu, rdtsc());
     struct sc *sc = cpu->sc;
     cpu->sc = NULL;
+    cpu->sc_end = BH_NEVER;
     if (sc != NULL) {
         sc->state = SC_BLOCKED;
         list_add_tail(&ec->blocked_scs, &sc->link);

@@ -10,9 +10,12 @@ PURE_HV := $(sort $(PURE_HV) hv/avl.c hv/bootmem.c hv/cap.c hv/ec.c hv/ept/ept.c
 # the sanitizer watches.
 $(BUILD)/obj/fake/hv/lib.c.o: UNIT_CFLAGS += $(foreach name,memset memcpy memcmp strlen,-D$(name)=kernel_$(name))
 
+# A fake header that is new takes the place of one that an object was compiled with: that shows in its date only.
+$(call objects,fake,$(PURE_HV) $(wildcard tests/unit/test_*.c)): $(shell find tests/unit/fake -name '*.h')
+
 FAKE_IMAGE := $(BUILD)/obj/fake/tests/unit/fake/image.asm.o
 
-$(FAKE_IMAGE): tests/unit/fake/image.asm | $(BUILD)/deps-test
+$(FAKE_IMAGE): tests/unit/fake/image.asm | $(BUILD)/deps-build
 	$(call say,NASM,$<)
 	$(Q)mkdir -p $(@D) && $(NASM) $(NASMFLAGS) $< -o $@
 

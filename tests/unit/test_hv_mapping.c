@@ -350,6 +350,7 @@ static void tables_go_after_all_users_have_flushed(void **state)
     assert_int_equal(order.freed, 3);
     assert_int_equal(hw.cpu[0].ept_flushes, 1);
     assert_int_equal(hw.cpu[1].ept_flushes, 0);
+    assert_int_equal(hw.cpu[1].ipis, 0);
     assert_int_equal(hw.cpu[2].ept_flushes, 1);
     assert_int_equal(hw.cpu[3].ept_flushes, 1);
     assert_int_equal(hw.cpu[3].cr3_writes, 1);

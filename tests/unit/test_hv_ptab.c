@@ -202,6 +202,9 @@ static void large(void)
     assert_maps(2 * GIB_1 + MIB_2, 6 * GIB_1 + MIB_2, RWX, 0);
     assert_unmapped(GIB_1 - 1);
     assert_unmapped(2 * GIB_1 + MIB_2 + 1);
+    /* Just one large page. */
+    assert_int_equal(map(8 * GIB_1 + MIB_2, MIB_2, MIB_2, RWX), MIB_2);
+    assert_maps(8 * GIB_1 + MIB_2, MIB_2, RWX, at_most(1));
     /* Aligned on one side only. */
     assert_int_equal(map(4 * GIB_1, 9 * GIB_1 + MIB_2, GIB_1, PTAB_R), GIB_1);
     assert_maps(4 * GIB_1, 9 * GIB_1 + MIB_2, PTAB_R, at_most(1));

@@ -341,15 +341,17 @@ static void a_thread_is_killed_on_its_own_cpu(void **state)
 static void memory_is_freed_when_all_cpus_have_been_outside(void **state)
 {
     (void)state;
-    uint64_t used = root->quota.used;
-    object_put(&sm->obj);
+    struct pd *pd = fixture_pd(root, 2, 20);
+    struct sm *dead = sm_create(pd, 0);
+    uint64_t used = pd->quota.used;
+    object_put(&dead->obj);
     for (unsigned cpu = 0; cpu < 3; cpu++) {
-        assert_int_equal(root->quota.used, used);
+        assert_int_equal(pd->quota.used, used);
         hw.self = cpu;
         reclaim_quiescent();
         reclaim_quiescent(); /* twice is not two CPUs */
     }
-    assert_int_equal(root->quota.used, used - 1);
+    assert_int_equal(pd->quota.used, used - 1);
     hw.self = 0;
     hw_settle();
 }
@@ -357,9 +359,11 @@ static void memory_is_freed_when_all_cpus_have_been_outside(void **state)
 static void what_dies_in_a_grace_period_waits_for_the_next(void **state)
 {
     (void)state;
-    uint64_t used = root->quota.used;
-    struct sm *second = sm_create(root, 0);
-    object_put(&sm->obj);
+    struct pd *pd = fixture_pd(root, 2, 20);
+    struct sm *first = sm_create(pd, 0);
+    struct sm *second = sm_create(pd, 0);
+    uint64_t used = pd->quota.used;
+    object_put(&first->obj);
     hw.self = 1;
     reclaim_quiescent();
     hw.self = 0;
@@ -368,18 +372,19 @@ static void what_dies_in_a_grace_period_waits_for_the_next(void **state)
     hw.self = 2;
     reclaim_quiescent();
     hw.self = 0;
-    assert_int_equal(root->quota.used, used); /* both lie in one slab */
+    assert_int_equal(pd->quota.used, used); /* both lie in one slab */
     hw_deliver();
-    assert_int_equal(root->quota.used, used - 1);
+    assert_int_equal(pd->quota.used, used - 1);
 }
 
 static void one_can_wait_for_the_end(void **state)
 {
     (void)state;
     struct ec *ec = start(0, 5);
+    struct sm *dead = sm_create(root, 0);
     hw_dispatch(sched_reschedule);
     assert_true(reclaim_wait(ec));
-    object_put(&sm->obj);
+    object_put(&dead->obj);
     assert_false(reclaim_wait(ec));
     ec->blocked = true;
     hw_deliver();

@@ -18,7 +18,7 @@ static struct msr_vm msr;
 static int setup(void **context)
 {
     (void)context;
-    msr_init(&msr, 3600000000, 39);
+    msr_init(&msr, 3600000000, 39, true);
     return 0;
 }
 
@@ -217,6 +217,15 @@ static void mtrrs_refuse_reserved_bits_and_types(void **context)
     assert_refused(0x201, 1ULL << 39);
 }
 
+static void fast_strings_are_the_hosts(void **context)
+{
+    (void)context;
+    msr_init(&msr, 3600000000, 39, false);
+    assert_int_equal(rd(0x1A0), 0x1800);
+    assert_int_equal(wr(0x1A0, 0x1801), MSR_DONE);
+    assert_int_equal(rd(0x1A0), 0x1800);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -231,6 +240,7 @@ int main(void)
         CLAIM(constants_cannot_be_written),
         CLAIM(microcode_signature_can_be_asked_for),
         CLAIM(misc_enable_takes_fast_strings_only),
+        CLAIM(fast_strings_are_the_hosts),
         CLAIM(machine_check_status_keeps_its_three_bits),
         CLAIM(debugctl_stays_zero),
         CLAIM(mtrrs_start_as_firmware_leaves_them),

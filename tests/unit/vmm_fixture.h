@@ -241,7 +241,7 @@ static int fixture_setup(void **unused)
     vm.ram.low_size = sizeof ram;
     cpuid_init(&vm.cpuid, &facts, &cpu);
     crexit_policy_init(&vm.limits, &vm.cpuid);
-    msr_init(&vm.msr, FIXTURE_HZ, vm.limits.physical_bits);
+    msr_init(&vm.msr, FIXTURE_HZ, vm.limits.physical_bits, true);
     console_init(&vm.console, &rings, 0, FIXTURE_HZ, 0);
     vcpu_init(&vm.vcpu, &vm, &state_page, &utcb, 0, 0);
     fixture_guest();

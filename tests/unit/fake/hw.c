@@ -248,6 +248,7 @@ void lapic_timer(uint64_t deadline)
 /* A CPU answers a request for a flush at once, wherever it is; the others wait for hw_deliver. */
 void lapic_ipi(uint32_t apic_id, unsigned vector)
 {
+    hw.cpu[apic_id].ipis++;
     hw.cpu[apic_id].interrupts |= 1ull << (vector - INTERRUPT_BASE);
     if (vector == VECTOR_FLUSH) {
         unsigned self = hw.self;

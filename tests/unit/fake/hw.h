@@ -21,6 +21,7 @@ struct hw_cpu {
     unsigned ept_flushes;
     uint64_t timer;      /* as last programmed, or UINT64_MAX */
     unsigned timer_sets; /* times it was programmed */
+    unsigned ipis;       /* sent to it */
     uint64_t interrupts; /* vectors from 0xC0 on that wait, a bit each */
 };
 
