@@ -43,13 +43,9 @@ static struct ec *create(const struct ec_params *p)
         return NULL;
     }
     ec->utcb = quota_page(&p->pd->quota);
-    ec->fpu = quota_page(&p->pd->quota);
-    if (ec->utcb == NULL || ec->fpu == NULL || !take_references(p)) {
+    if (ec->utcb == NULL || !take_references(p)) {
         if (ec->utcb != NULL) {
             quota_page_free(&p->pd->quota, ec->utcb);
-        }
-        if (ec->fpu != NULL) {
-            quota_page_free(&p->pd->quota, ec->fpu);
         }
         object_discard(&ec->obj);
         return NULL;
@@ -88,7 +84,7 @@ struct ec *ec_create_vcpu(const struct ec_params *p)
     }
     ec->vapic_page = p->vapic;
     ec->vapic = p->vapic != 0 ? quota_page(&p->pd->quota) : NULL;
-    if ((p->vapic != 0 && ec->vapic == NULL) || !vmx_vcpu_create(ec)) {
+    if ((p->vapic != 0 && ec->vapic == NULL) || !fpu_prepare(ec) || !vmx_vcpu_create(ec)) {
         ec_release(&ec->obj);
         object_discard(&ec->obj);
         return NULL;
@@ -106,7 +102,9 @@ void ec_release(struct object *o)
     if (ec->vapic != NULL) {
         quota_page_free(&pd->quota, ec->vapic);
     }
-    quota_page_free(&pd->quota, ec->fpu);
+    if (ec->fpu != NULL) {
+        quota_page_free(&pd->quota, ec->fpu);
+    }
     quota_page_free(&pd->quota, ec->utcb);
     if (ec->event != NULL) {
         object_put(&ec->event->obj);

@@ -51,7 +51,7 @@ struct ec {
     bool in_exception; /* waits for the reply of its event portal; entry.asm tests it together with
                           blocked */
     void *vapic;       /* virtual-APIC page of a vCPU, or NULL */
-    void *fpu;         /* extended state, a page */
+    void *fpu;         /* extended state, a page; NULL before the first use */
     bool fpu_used;
     bool continued; /* the system call under way has done a part already */
     struct sc *sc;

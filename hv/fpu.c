@@ -150,6 +150,14 @@ void fpu_switch_owner(struct cpu *cpu, struct ec *ec)
     disable(cpu);
 }
 
+bool fpu_prepare(struct ec *ec)
+{
+    if (ec->fpu == NULL) {
+        ec->fpu = quota_page(&ec->pd->quota);
+    }
+    return ec->fpu != NULL;
+}
+
 void fpu_trap(struct cpu *cpu, struct ec *ec)
 {
     save_owner(cpu);

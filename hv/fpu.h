@@ -32,7 +32,11 @@ static inline void fpu_switch(struct cpu *cpu, struct ec *ec)
     }
 }
 
-/* The thread ec has used it (#NM). */
+/* Memory for the state of ec: a vCPU has it from the beginning, a thread from its first use on.
+ * False without quota. */
+bool fpu_prepare(struct ec *ec);
+
+/* The thread ec, which is prepared, has used it (#NM). */
 void fpu_trap(struct cpu *cpu, struct ec *ec);
 
 /* The vCPU ec is about to run with this XCR0. */

@@ -46,7 +46,7 @@ magic_break: enabled=0
 log: bochs.log
 panic: action=fatal
 error: action=ignore
-info: action=report
+info: action=ignore
 debug: action=ignore
 """
 

@@ -2,7 +2,7 @@
 /*
  * The exit table: for each reason the handler and the groups of state that it reads, and the
  * handlers that have no file of their own. The groups are chosen so that a frequent exit moves what
- * it needs in the usual case; vcpu_has asks for more in the others. SDM volume 3, "Basic Exit
+ * it needs in the usual case; vcpu_need reads more in the others. SDM volume 3, "Basic Exit
  * Reasons".
  */
 #include "vmm/exits.h"

@@ -107,8 +107,7 @@ static uint32_t string_exit(struct vcpu *v)
     unsigned done = 0;
     int result;
 
-    if (!vcpu_has(v, STRING_MTD))
-        return 0;
+    vcpu_need(v, STRING_MTD);
     mmio_open(&sp.guest, v);
     sp.port = (uint16_t)(v->state->qualification >> QUAL_PORT_SHIFT);
     make_insn(&insn, v->state, insn_mode(&sp.guest.state));
@@ -143,6 +142,5 @@ uint32_t io_exit(struct vcpu *v)
 
     if (qual & QUAL_STRING)
         return string_exit(v);
-    vcpu_lower(v);
     return qual & QUAL_IN ? in(v, port, size) : out(v, port, size);
 }

@@ -149,7 +149,8 @@ static void init_policy(uint64_t apic_hz)
 
     cpuid_init(&vm.cpuid, &host, &cpu);
     crexit_policy_init(&vm.limits, &vm.cpuid);
-    msr_init(&vm.msr, vm.info->tsc_hz, vm.limits.physical_bits);
+    msr_init(&vm.msr, vm.info->tsc_hz, vm.limits.physical_bits,
+             (vm.info->vmx & BH_VMX_FAST_STRINGS) != 0);
 }
 
 /* Does the processor deliver the local APIC's interrupts by itself? */

@@ -311,18 +311,29 @@ static bool needs_segments(const struct insn *insn)
            insn->memory.segment == INSN_GS;
 }
 
+/* Does executing it use RSP? */
+static bool needs_stack(const struct insn *insn)
+{
+    return insn->op == INSN_OP_PUSH || insn->op == INSN_OP_POP || insn->memory.base == INSN_RSP ||
+           insn->source.reg == INSN_RSP || insn->destination.reg == INSN_RSP;
+}
+
 static uint32_t emulate(struct mmio_guest *g)
 {
     const struct insn *insn;
     struct insn_fault fault = {0};
     struct insn_bus bus;
     unsigned elements = 0;
+    uint32_t more;
     int result = fetch(g, &insn);
 
     if (result != INSN_OK)
         return mmio_refuse(g, result, &fault);
-    if (needs_segments(insn) && !vcpu_has(g->v, BH_MTD_SEGS))
-        return 0;
+    more = (needs_segments(insn) ? BH_MTD_SEGS : 0) | (needs_stack(insn) ? BH_MTD_RSP : 0);
+    if (more != 0) {
+        vcpu_need(g->v, more);
+        open_state(&g->state, g->v->state);
+    }
     mmio_bus(g, &bus);
     do {
         result = insn_execute(insn, &g->state, &bus, &fault);

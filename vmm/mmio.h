@@ -38,11 +38,11 @@ struct mmio_guest {
     bool known_write;      /* it may be written */
 };
 
-/* The groups that mmio_open reads; segments besides CS and SS only where the mode or a prefix asks
- * for them. */
-#define MMIO_MTD                                                                               \
-    (BH_MTD_RIP | BH_MTD_RSP | BH_MTD_RFLAGS | BH_MTD_QUAL | BH_MTD_EVENT | BH_MTD_INT_STATE | \
-     BH_MTD_CR | BH_MTD_EFER | BH_MTD_CSSS)
+/* The groups that mmio_open reads. RSP is used by few instructions, and segments besides CS and SS
+ * only where the mode or a prefix asks for them: exits bring neither. */
+#define MMIO_MTD                                                                              \
+    (BH_MTD_RIP | BH_MTD_RFLAGS | BH_MTD_QUAL | BH_MTD_EVENT | BH_MTD_INT_STATE | BH_MTD_CR | \
+     BH_MTD_EFER | BH_MTD_CSSS)
 
 /* Takes the state of the exit. */
 void mmio_open(struct mmio_guest *g, struct vcpu *v);

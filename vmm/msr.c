@@ -181,8 +181,8 @@ static bool valid_def_type(uint64_t value)
     return (value & ~(uint64_t)DEF_TYPE_VALID) == 0 && valid_type(value & MTRR_TYPE_MASK);
 }
 
-/* The read-only bits may be written back as they are or as zero; fast strings is the only switch.
- */
+/* The read-only bits may be written back as they are or as zero; fast strings is the only switch,
+ * and stays off where the host has it off. */
 static enum msr_result write_misc_enable(struct msr_vm *msr, uint64_t value)
 {
     const uint64_t read_only = MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE;
@@ -190,7 +190,7 @@ static enum msr_result write_misc_enable(struct msr_vm *msr, uint64_t value)
     if (value & ~(read_only | MISC_FAST_STRINGS)) {
         return MSR_FAULT;
     }
-    msr->misc_enable = read_only | (value & MISC_FAST_STRINGS);
+    msr->misc_enable = read_only | (value & msr->misc_writable);
     return MSR_DONE;
 }
 
@@ -203,7 +203,7 @@ static enum msr_result move_tsc(struct msr_vm *msr, uint64_t *value, uint64_t ol
     return MSR_MOVE_TSC;
 }
 
-void msr_init(struct msr_vm *msr, uint64_t tsc_hz, unsigned physical_bits)
+void msr_init(struct msr_vm *msr, uint64_t tsc_hz, unsigned physical_bits, bool fast_strings)
 {
     uint64_t ratio = tsc_hz / bus_clock_hz;
     const uint64_t hole = MEMMAP_HIGH_RAM - MEMMAP_LOW_RAM_END;
@@ -212,7 +212,8 @@ void msr_init(struct msr_vm *msr, uint64_t tsc_hz, unsigned physical_bits)
     msr->physical_mask = (1ULL << physical_bits) - 1;
     msr->platform_info = (ratio > PLATFORM_RATIO_MASK ? PLATFORM_RATIO_MASK : ratio)
                          << PLATFORM_RATIO_SHIFT;
-    msr->misc_enable = MISC_FAST_STRINGS | MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE;
+    msr->misc_writable = fast_strings ? MISC_FAST_STRINGS : 0;
+    msr->misc_enable = msr->misc_writable | MISC_BTS_UNAVAILABLE | MISC_PEBS_UNAVAILABLE;
     msr->mtrr_def_type = DEF_TYPE_ENABLE | DEF_TYPE_FIXED_ENABLE | MTRR_WB;
     msr->mtrr_fixed[FIXED_64K] = MTRR_WB * repeat_byte;
     msr->mtrr_fixed[FIXED_16K] = MTRR_WB * repeat_byte;

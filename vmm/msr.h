@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { MSR_FIXED_MTRRS = 11, MSR_VARIABLE_MTRRS = 8 };
@@ -30,6 +31,7 @@ struct msr_vm {
     uint64_t platform_info;
     uint64_t tsc_adjust;
     uint64_t misc_enable;
+    uint64_t misc_writable;
     uint64_t mcg_status;
     uint64_t mtrr_def_type;
     uint64_t mtrr_fixed[MSR_FIXED_MTRRS];
@@ -39,9 +41,10 @@ struct msr_vm {
 /*
  * Power-on state as firmware leaves it: MTRRs enabled, RAM write-back, video memory and the PCI
  * hole uncached. tsc_hz: rate of the guest's TSC; physical_bits: as shown in CPUID leaf 0x80000008
- * (32 to 52).
+ * (32 to 52). fast_strings: IA32_MISC_ENABLE of the host says that REP MOVS and STOS are fast:
+ * guests choose by it how they copy.
  */
-void msr_init(struct msr_vm *msr, uint64_t tsc_hz, unsigned physical_bits);
+void msr_init(struct msr_vm *msr, uint64_t tsc_hz, unsigned physical_bits, bool fast_strings);
 
 /* RDMSR of index. *value is written for MSR_DONE only. Never returns MSR_MOVE_TSC. */
 enum msr_result msr_read(const struct msr_vm *msr, uint32_t index, uint64_t *value);

@@ -44,12 +44,10 @@ static uint32_t write_efer(struct vcpu *v, uint64_t value)
     const uint64_t writable = X86_EFER_SCE | X86_EFER_LME | X86_EFER_NXE;
     struct bh_vcpu_state *s = v->state;
 
-    if (!vcpu_has(v, BH_MTD_EFER | BH_MTD_CR))
-        return 0;
+    vcpu_need(v, BH_MTD_EFER | BH_MTD_CR);
     if ((value & ~(writable | X86_EFER_LMA)) ||
         ((s->cr0 & X86_CR0_PG) && ((value ^ s->efer) & X86_EFER_LME)))
         return vcpu_fault(v, X86_VECTOR_GP, true, 0);
-    vcpu_lower(v);
     s->efer = (value & writable) | (s->efer & X86_EFER_LMA);
     return vcpu_resume(v, BH_MTD_EFER | vcpu_skip(v));
 }

@@ -89,7 +89,8 @@ static bool is_plain(const struct insn *insn)
 {
     return insn->op == INSN_OP_MOV && insn->address == ADDRESS_64 &&
            insn->memory.segment != INSN_FS && insn->memory.segment != INSN_GS &&
-           !insn->source.high && !insn->destination.high;
+           insn->memory.base != INSN_RSP && insn->source.reg != INSN_RSP &&
+           insn->destination.reg != INSN_RSP && !insn->source.high && !insn->destination.high;
 }
 
 /* The operand's offset in its page. If it is `gpa`'s, and aligned, the exit is not that of the

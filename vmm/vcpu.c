@@ -28,38 +28,22 @@ void vcpu_init(struct vcpu *v, struct vm *vm, struct bh_vcpu_state *state, struc
                        .sel = sel,
                        .sel_halt = sel_halt,
                        .deadline = BH_NEVER};
-    memcpy(v->mtd, vcpu_mtd, sizeof v->mtd);
 }
 
 enum bh_status vcpu_set_table(const struct vcpu *v, struct bh_utcb *utcb)
 {
-    _Static_assert(sizeof v->mtd <= sizeof utcb->data, "the table fits the message");
+    _Static_assert(sizeof vcpu_mtd <= sizeof utcb->data, "the table fits the message");
 
-    memcpy(utcb->data, v->mtd, sizeof v->mtd);
+    memcpy(utcb->data, vcpu_mtd, sizeof vcpu_mtd);
     return bh_ec_set_mtd(v->sel);
 }
 
-static void set_entry(struct vcpu *v, uint32_t reason, uint32_t groups)
+void vcpu_need(struct vcpu *v, uint32_t groups)
 {
-    v->mtd[reason] = groups;
-    vcpu_set_table(v, v->utcb);
-}
+    const uint32_t missing = groups & ~vcpu_mtd[v->state->exit_reason];
 
-bool vcpu_has(struct vcpu *v, uint32_t groups)
-{
-    const uint32_t reason = v->state->exit_reason;
-
-    if ((groups & ~v->mtd[reason]) == 0)
-        return true;
-    set_entry(v, reason, v->mtd[reason] | groups);
-    return false;
-}
-
-void vcpu_restore_entry(struct vcpu *v)
-{
-    const uint32_t reason = v->state->exit_reason;
-
-    set_entry(v, reason, vcpu_mtd[reason]);
+    if (missing != 0)
+        bh_ec_read(v->sel, missing);
 }
 
 uint32_t vcpu_end_insn(struct vcpu *v)
@@ -94,13 +78,11 @@ uint32_t vcpu_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t er
 {
     struct bh_vcpu_state *s = v->state;
 
-    if (has_error && !vcpu_has(v, BH_MTD_CR))
-        return 0;
+    if (has_error)
+        vcpu_need(v, BH_MTD_CR);
     /* VM entry refuses an error code in real mode, which has none: "VM-Entry
      * Interruption-Information Field". */
     vcpu_put_event(v, inject_exception(vector, has_error && (s->cr0 & X86_CR0_PE) != 0, error));
-    if (has_error)
-        vcpu_lower(v);
     s->interruptibility &= ~X86_BLOCKING_SHADOW; /* ends with the delivery */
     /* A fault's RFLAGS image has RF set, lest an instruction breakpoint fire twice:
      * "Instruction-Breakpoint Exception". */
@@ -275,7 +257,8 @@ void vcpu_take_back(struct vcpu *v)
 {
     const struct bh_vcpu_state *s = v->state;
 
-    vcpu_put_event(v, inject_interrupted(s->idt_info, s->idt_error, s->insn_len));
+    if (s->idt_info & X86_EVENT_VALID)
+        vcpu_put_event(v, inject_interrupted(s->idt_info, s->idt_error, s->insn_len));
 }
 
 bool vcpu_wakes(struct vcpu *v)
@@ -301,8 +284,7 @@ void vcpu_wait(struct vcpu *v, uint64_t deadline, bool (*ready)(struct vcpu *v))
 
 uint32_t vcpu_stop(struct vcpu *v, const char *why)
 {
-    if (!vcpu_has(v, VCPU_MTD_STATE))
-        return 0;
+    vcpu_need(v, VCPU_MTD_STATE);
     dump_state(v, why);
     vm_end(v->vm, v->utcb, VM_END_CRASH, v->state->exit_reason, why);
 }

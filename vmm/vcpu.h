@@ -5,9 +5,8 @@
  *
  * An exit handler receives the vCPU and returns the groups that it changed (BH_MTD_*). Its state
  * page holds what vcpu_mtd says for the exit reason and nothing else; a handler that needs more in
- * a rare case asks vcpu_has, and if the answer is no, returns 0 having changed nothing: the guest
- * executes the same instruction again, and the exit then brings the groups. All is done by one
- * thread, the exit handler; only `waiting` is shared with the event thread.
+ * a rare case reads it with vcpu_need. All is done by one thread, the exit handler; only `waiting`
+ * is shared with the event thread.
  */
 #pragma once
 
@@ -39,12 +38,11 @@ struct vcpu {
     struct bh_utcb *utcb; /* of the exit handler */
     struct inject_event event; /* goes before everything else; info 0: none */
     struct inject_event
-        held;       /* an interrupt that lost its delivery to an exception; info 0: none */
-    bool interrupt; /* an interrupt of the board waits: current unless board.changed */
-    bool step;      /* a single-step trap follows the instruction just emulated */
-    bool waiting;   /* the handler waits on sel_halt, or is about to: atomic */
-    uint64_t xcr0;  /* XCR0: CPUID shows it; it changes by exits only */
-    uint32_t mtd[BH_EXIT_REASONS];
+        held;                /* an interrupt that lost its delivery to an exception; info 0: none */
+    bool interrupt;          /* an interrupt of the board waits: current unless board.changed */
+    bool step;               /* a single-step trap follows the instruction just emulated */
+    bool waiting;            /* the handler waits on sel_halt, or is about to: atomic */
+    uint64_t xcr0;           /* XCR0: CPUID shows it; it changes by exits only */
     struct insn_cache cache; /* instructions decoded lately */
 };
 
@@ -66,17 +64,15 @@ extern const uint32_t vcpu_mtd[BH_EXIT_REASONS];
 void vcpu_init(struct vcpu *v, struct vm *vm, struct bh_vcpu_state *state, struct bh_utcb *utcb,
                uint32_t sel, uint32_t sel_halt);
 
-/* Hands v->mtd to the kernel, through the UTCB of the calling thread. Returns the call's status. */
+/* Hands vcpu_mtd to the kernel, through the UTCB of the calling thread. Returns the call's status.
+ */
 enum bh_status vcpu_set_table(const struct vcpu *v, struct bh_utcb *utcb);
 
 /*
- * Has the present exit brought these groups? If not, the table now asks for them at this exit
- * reason: the handler returns 0 at once.
+ * Reads those of the groups that the present exit has not brought. To be called before the handler
+ * changes anything in them: what the kernel has is read again.
  */
-bool vcpu_has(struct vcpu *v, uint32_t groups);
-
-/* An entry raised by vcpu_has goes back to what vcpu_mtd says, if this exit's reason has one. */
-static inline void vcpu_lower(struct vcpu *v);
+void vcpu_need(struct vcpu *v, uint32_t groups);
 
 /* General register by its number in ModRM and REX, 0 to 15. RSP needs BH_MTD_RSP; a write returns
  * it if it changed. */
@@ -145,7 +141,6 @@ uint32_t vcpu_stop(struct vcpu *v, const char *why);
 /* The rare halves of the inline functions. */
 uint32_t vcpu_end_insn(struct vcpu *v);
 uint32_t vcpu_settle(struct vcpu *v, uint32_t mtd);
-void vcpu_restore_entry(struct vcpu *v);
 
 static inline uint64_t vcpu_gpr(const struct vcpu *v, unsigned number)
 {
@@ -180,14 +175,6 @@ static inline uint32_t vcpu_skip_length(struct vcpu *v, unsigned length)
 static inline uint32_t vcpu_skip(struct vcpu *v)
 {
     return vcpu_skip_length(v, v->state->insn_len);
-}
-
-static inline void vcpu_lower(struct vcpu *v)
-{
-    const uint32_t reason = v->state->exit_reason;
-
-    if (v->mtd[reason] != vcpu_mtd[reason])
-        vcpu_restore_entry(v);
 }
 
 static inline uint32_t vcpu_resume(struct vcpu *v, uint32_t mtd)

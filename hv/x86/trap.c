@@ -158,6 +158,9 @@ _Noreturn void trap_user(struct ec *ec)
     }
     switch (vector) {
     case VECTOR_NM:
+        if (!fpu_prepare(ec)) { /* the exception is the thread's, then */
+            break;
+        }
         fpu_trap(cpu, ec);
         ec_resume(ec);
     case VECTOR_PF:

@@ -96,8 +96,7 @@ static int block(void)
     return number_of(hw_dispatch(block_current));
 }
 
-/* The TSC of the next timer interrupt that is not in vain: one set earlier than needed may come
- * first. */
+/* The TSC for which the timer is programmed. */
 static uint64_t next_timer(void)
 {
     return hw.cpu[0].timer;

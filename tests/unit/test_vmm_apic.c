@@ -57,7 +57,7 @@ static void startup_sets_what_the_processor_keeps(void **state)
     memset(&guest.guest_intr_status, SPOILED,
            sizeof guest - offsetof(struct bh_vcpu_state, guest_intr_status));
     load_state_protected(&vm.load, 0x100000, 0x1000);
-    fixture_run(BH_EXIT_STARTUP);
+    fixture_exit(BH_EXIT_STARTUP);
     assert_int_equal(guest.guest_intr_status, 0);
     assert_int_equal(guest.apic_mmio, 1);
     assert_int_equal(guest.eoi_exit[0] | guest.eoi_exit[3], 0);
@@ -152,7 +152,7 @@ static void hlt_wakes_for_a_request(void **state)
     lapic_write_done(&vm.board.lapic, LAPIC_LVT_TIMER, fake_kernel.tsc);
     board_mmio_write(&vm.board, LAPIC_BASE + LAPIC_INITIAL_COUNT, 4, 1000000, fake_kernel.tsc);
     guest.insn_len = 1;
-    fixture_run(BH_EXIT_HLT);
+    fixture_exit(BH_EXIT_HLT);
     assert_in_range(fake_kernel.tsc, 2000000, 2001100);
     assert_int_equal(guest.guest_intr_status, VECTOR);
     assert_int_equal(guest.inject_info, 0);
@@ -165,7 +165,7 @@ static void x2apic_mode_takes_the_page_out_of_memory(void **state)
     guest.gpr[BH_RCX] = LAPIC_MSR_APIC_BASE;
     guest.gpr[BH_RAX] = LAPIC_BASE | LAPIC_BASE_ENABLE | LAPIC_BASE_EXTD;
     guest.apic_mmio = 1;
-    fixture_run(BH_EXIT_WRMSR);
+    fixture_exit(BH_EXIT_WRMSR);
     assert_int_equal(guest.apic_mmio, 0);
 }
 
@@ -177,7 +177,7 @@ static void an_eoi_by_msr_takes_the_vector_out_of_service(void **state)
     guest.gpr[BH_RCX] = LAPIC_MSR_X2APIC_FIRST + LAPIC_EOI / 16;
     guest.gpr[BH_RAX] = 0;
     guest.gpr[BH_RDX] = 0;
-    fixture_run(BH_EXIT_WRMSR);
+    fixture_exit(BH_EXIT_WRMSR);
     assert_int_equal(guest.guest_intr_status, 0);
 }
 
@@ -188,7 +188,7 @@ static void a_disabled_apic_requests_nothing(void **state)
     fixture_exit(BH_EXIT_RECALL);
     guest.gpr[BH_RCX] = LAPIC_MSR_APIC_BASE;
     guest.gpr[BH_RAX] = LAPIC_BASE;
-    fixture_run(BH_EXIT_WRMSR);
+    fixture_exit(BH_EXIT_WRMSR);
     assert_int_equal(guest.guest_intr_status, 0);
     assert_int_equal(guest.apic_mmio, 0);
 }
@@ -204,7 +204,7 @@ static void an_access_that_is_not_virtualized_is_emulated(void **state)
     guest.gpr[BH_RAX] = UINT64_MAX;
     guest.gpr[BH_RBX] = LAPIC_BASE + LAPIC_PPR;
     guest.qualification = LAPIC_PPR;
-    fixture_run(BH_EXIT_APIC_ACCESS);
+    fixture_exit(BH_EXIT_APIC_ACCESS);
     assert_int_equal(guest.gpr[BH_RAX], 0x30);
     assert_int_equal(guest.rip, FIXTURE_CODE + sizeof load);
 }
@@ -217,7 +217,7 @@ static void an_access_in_protected_mode_is_emulated(void **state)
     fixture_code(load, sizeof load);
     guest.gpr[BH_RBX] = LAPIC_BASE + LAPIC_VERSION;
     guest.qualification = LAPIC_VERSION;
-    fixture_run(BH_EXIT_APIC_ACCESS);
+    fixture_exit(BH_EXIT_APIC_ACCESS);
     assert_int_equal(guest.gpr[BH_RAX], *reg(LAPIC_VERSION));
 }
 

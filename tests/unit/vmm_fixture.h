@@ -81,6 +81,15 @@ static void fixture_move(struct bh_vcpu_state *to, const struct bh_vcpu_state *f
     }
 }
 
+/* The kernel reads more of the state into the page. */
+static unsigned fixture_reads;
+
+static void fixture_read(uint32_t groups)
+{
+    fixture_reads++;
+    fixture_move(&state_page, &guest, groups);
+}
+
 static uint32_t fixture_any_exit(uint32_t reason, struct inject_event not_begun)
 {
     uint32_t mtd;
@@ -90,7 +99,7 @@ static uint32_t fixture_any_exit(uint32_t reason, struct inject_event not_begun)
     memcpy(state_page.gpr, guest.gpr, sizeof state_page.gpr);
     state_page.cr2 = guest.cr2;
     state_page.exit_reason = reason;
-    fixture_move(&state_page, &guest, vm.vcpu.mtd[reason]);
+    fixture_move(&state_page, &guest, vcpu_mtd[reason]);
     if (reason == BH_EXIT_RECALL || reason == BH_EXIT_DEADLINE) {
         state_page.idt_info = not_begun.info;
         state_page.idt_error = not_begun.error;
@@ -116,22 +125,12 @@ static inline uint32_t fixture_early_exit(uint32_t reason)
         reason, (struct inject_event){guest.inject_info, guest.inject_error, guest.inject_len});
 }
 
-/* The exit of an instruction that is executed again as often as the handler asks for more state. */
-static uint32_t fixture_run(uint32_t reason)
-{
-    uint32_t mtd = 0;
-
-    for (unsigned i = 0; i < 4 && mtd == 0; i++)
-        mtd = fixture_exit(reason);
-    return mtd;
-}
-
 /* The VM is expected to end in the exit: returns enum vm_end, 0 if it goes on. */
-static enum vm_end fixture_ends(uint32_t reason)
+static inline enum vm_end fixture_ends(uint32_t reason)
 {
     if (setjmp(ended) != 0)
         return (enum vm_end)end_message.w[1];
-    fixture_run(reason);
+    fixture_exit(reason);
     return 0;
 }
 
@@ -196,7 +195,7 @@ static void fixture_guest(void)
 }
 
 /* Long mode with the first 512 GiB mapped one to one by 1 GiB pages: tables at 1000h and 2000h. */
-static void fixture_long_mode(void)
+static inline void fixture_long_mode(void)
 {
     const uint64_t present = 0x3, large = 0x83, gib = UINT64_C(1) << 30;
     uint64_t *pml4 = (uint64_t *)(void *)(ram + 0x1000);
@@ -212,13 +211,13 @@ static void fixture_long_mode(void)
     guest.seg[BH_CS].ar = 0xA09B;
 }
 
-static void fixture_code(const uint8_t *bytes, unsigned size)
+static inline void fixture_code(const uint8_t *bytes, unsigned size)
 {
     memcpy(ram + FIXTURE_CODE, bytes, size);
     guest.insn_len = size;
 }
 
-static int fixture_setup(void **unused)
+static inline int fixture_setup(void **unused)
 {
     const struct cpuid_facts facts = {fixture_cpuid, NULL};
     const struct cpuid_vm cpu = {
@@ -231,10 +230,14 @@ static int fixture_setup(void **unused)
 
     (void)unused;
     memset(&vm, 0, sizeof vm);
+    fixture_reads = 0;
     memset(&rings, 0, sizeof rings);
     memset(ram, 0, sizeof ram);
-    fake_kernel = (struct fake_kernel){
-        .tsc = 1000, .call = fixture_call, .up = fixture_up, .down = fixture_down};
+    fake_kernel = (struct fake_kernel){.tsc = 1000,
+                                       .read = fixture_read,
+                                       .call = fixture_call,
+                                       .up = fixture_up,
+                                       .down = fixture_down};
     strcpy(info.name, "test");
     vm.info = &info;
     vm.ram.low = ram;

@@ -13,6 +13,8 @@ _Noreturn void program_main(void *info)
         fpu_tests,  irq_tests,     vcpu_tests,   exit_tests,   domain_tests,
     };
     test_init(info);
+    (void)fpu_zero(); /* the kernel gives a thread memory for this state with the first use, and
+                         keeps it */
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
         test_run(list[i]);
     }

@@ -307,6 +307,12 @@ _Noreturn void entry_iret(struct ec *ec)
 
 /* hv/fpu.c */
 
+bool fpu_prepare(struct ec *ec)
+{
+    (void)ec;
+    return true;
+}
+
 void fpu_switch_owner(struct cpu *cpu, struct ec *ec)
 {
     cpu->fpu_owner = ec;
