@@ -397,8 +397,8 @@ static void no_deadline_while_the_divider_is_stopped(void **state)
 static void nonsense_in_the_registers_is_survived(void **state)
 {
     (void)state;
-    for (uint8_t reg = 0; reg < REG_A; reg++) {
-        put(reg, 0xff, 0);
+    for (unsigned reg = 0; reg < REG_A; reg++) {
+        put((uint8_t)reg, 0xff, 0);
     }
     mc146818_advance(&f.rtc, HZ);
     assert_in_range(get(8, HZ), 0x01, 0x12);

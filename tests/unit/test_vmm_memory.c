@@ -73,7 +73,7 @@ static void debug_exit_ends_the_vm_with_its_value(void **state)
 static void rep_outsb_sends_a_string(void **state)
 {
     (void)state;
-    memcpy(ram + BUFFER, "hello", 5);
+    memcpy(ram + BUFFER, (const uint8_t[]){'h', 'e', 'l', 'l', 'o'}, 5);
     guest.gpr[BH_RAX] = 0x55;
     guest.gpr[BH_RSI] = BUFFER;
     guest.gpr[BH_RCX] = 5;
@@ -147,7 +147,7 @@ static void rep_outs_stops_at_the_page_that_faults(void **state)
     pdpt[0] = 0x3003;
     pd[0] = 0x83;
     assert_int_equal(pml4[0] & 1, 1);
-    memcpy(ram + 0x200000 - 3, "end", 3);
+    memcpy(ram + 0x200000 - 3, (const uint8_t[]){'e', 'n', 'd'}, 3);
     guest.gpr[BH_RSI] = 0x200000 - 3;
     guest.gpr[BH_RCX] = 10;
     guest.insn_len = 2;
