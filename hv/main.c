@@ -45,6 +45,19 @@ static void require_cpu_features(void)
     }
 }
 
+/*
+ * Bochs 2.7 delivers a virtual interrupt that waits for RFLAGS.IF as soon as a physical interrupt
+ * arrives, with IF still clear: a guest then deadlocks now and then. "vid=on" on the command line
+ * uses virtual-interrupt delivery all the same.
+ */
+static void avoid_errata(void)
+{
+    const char *value;
+    if (acpi_is_bochs(boot.info.rsdp) && !lib_option(mb.cmdline, "vid=on", &value)) {
+        vmx_disable_vid();
+    }
+}
+
 static void init_memory(void)
 {
     const char *value = "0";
@@ -57,6 +70,7 @@ static void init_memory(void)
     paging_init(pool, size);
     lapic_init();
     boot.info.rsdp = acpi_read(mb.rsdp, &cpus);
+    avoid_errata();
     bootmem_describe(&mb, pool, size, &boot.info);
 }
 

@@ -31,7 +31,7 @@ enum {
 #define VIRTUAL_APIC UINT64_C(0x100000500000)
 
 #define PAGE_SHIFT         12
-#define HANDLER_STACK_SIZE 16384u
+#define HANDLER_STACK_SIZE 8192u
 #define TEXT_MAX           256u
 
 /* The local APIC's timer: as near below this as a whole divisor of the TSC's rate allows, so that

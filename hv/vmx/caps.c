@@ -92,7 +92,8 @@ static const char *read_controls(struct vmx_caps *c, bool true_controls)
     const struct wanted cpu = {CPU_TSC_OFFSET | CPU_HLT | CPU_IO | CPU_MSR_BITMAP | CPU_SECONDARY,
                                CPU_MWAIT | CPU_RDPMC | CPU_MONITOR | CPU_CR8_LOAD | CPU_CR8_STORE};
     /* WBINVD would empty everybody's caches. */
-    const struct wanted cpu2 = {CPU2_EPT | CPU2_UNRESTRICTED, CPU2_VPID | CPU2_WBINVD};
+    const struct wanted cpu2 = {CPU2_EPT | CPU2_UNRESTRICTED,
+                                CPU2_VPID | CPU2_WBINVD | CPU2_INVPCID};
     const struct wanted exit = {EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_ACK_INTERRUPT |
                                     EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_SAVE_PAT | EXIT_LOAD_PAT,
                                 EXIT_SAVE_TIMER};
@@ -130,6 +131,7 @@ static const char *read_ept(struct vmx_caps *c)
     c->invvpid_single = (cap & EPT_CAP_INVVPID_SINGLE) != 0;
     c->features |= (cap & EPT_CAP_1G) != 0 ? BH_VMX_EPT_1G : 0;
     c->features |= (cap & EPT_CAP_AD) != 0 ? BH_VMX_EPT_AD : 0;
+    c->features |= (c->cpu2 & CPU2_INVPCID) != 0 ? BH_VMX_INVPCID : 0;
     if ((c->cpu2 & CPU2_VPID) != 0) {
         if ((cap & EPT_CAP_INVVPID) != 0 &&
             (cap & (EPT_CAP_INVVPID_SINGLE | EPT_CAP_INVVPID_ALL)) != 0) {

@@ -90,6 +90,11 @@ const char *vmx_missing(void)
     return missing;
 }
 
+void vmx_disable_vid(void)
+{
+    caps.features &= ~(BH_VMX_TPR_SHADOW | BH_VMX_APIC_REG | BH_VMX_VID);
+}
+
 void vmx_init_cpu(struct cpu *cpu)
 {
     struct vmx_caps own;

@@ -17,6 +17,9 @@ const char *vmx_missing(void);
 /* BH_VMX_* in use. */
 uint32_t vmx_features(void);
 
+/* Do without virtual-interrupt delivery and what belongs to it. Before any vCPU is created. */
+void vmx_disable_vid(void);
+
 /* Enter VMX operation on this CPU. */
 void vmx_init_cpu(struct cpu *cpu);
 

@@ -7,6 +7,7 @@
 
 #include "hv/lib.h"
 #include "hv/log.h"
+#include "hv/x86/asm.h"
 #include "hv/x86/ioapic.h"
 #include "hv/x86/lapic.h"
 
@@ -39,6 +40,8 @@ struct madt {
     uint32_t lapic;
     uint32_t flags;
 } __attribute__((packed));
+
+#define CPUID_ECX_HYPERVISOR (1u << 31)
 
 #define MADT_LAPIC     0u
 #define MADT_IOAPIC    1u
@@ -163,6 +166,13 @@ static void read_entries(const struct madt *madt, struct acpi_cpus *cpus, bool o
             ioapic_add(hpa(word(p, 4)), word(p, 8));
         }
     }
+}
+
+bool acpi_is_bochs(uint64_t rsdp)
+{
+    const struct rsdp *r = at(rsdp);
+    return rsdp != 0 && memcmp(r->oem, "BOCHS ", sizeof(r->oem)) == 0 &&
+           (cpuid(1, 0).c & CPUID_ECX_HYPERVISOR) == 0;
 }
 
 uint64_t acpi_read(uint64_t rsdp, struct acpi_cpus *cpus)

@@ -13,6 +13,10 @@ struct acpi_cpus {
     uint32_t isa_gsi[16];
 };
 
+/* Is the machine the emulator Bochs? Its BIOS signs the RSDP, as QEMU's does, but its processors do
+ * not show a hypervisor. */
+bool acpi_is_bochs(uint64_t rsdp);
+
 /* Read the MADT through boot's identity mapping: fills *cpus, adds IOAPICs and the modes of their
    pins (ioapic.h). Without an MADT the boot CPU is the only one. rsdp: physical address, 0 if
    unknown (then it is searched where a BIOS puts it). Returns the physical address of the RSDP, or
