@@ -59,7 +59,8 @@ struct bh_vcpu_state {
     /* always written at an exit */
     uint32_t exit_reason; /* basic exit reason, or BH_EXIT_RECALL and up */
     uint32_t insn_len;    /* BH_MTD_RIP: bytes; valid for exits caused by an instruction */
-    /* BH_MTD_QUAL */
+    /* BH_MTD_QUAL; the addresses for exits from BH_EXIT_APIC_ACCESS on, which are accesses to
+     * memory */
     uint64_t qualification;
     uint64_t guest_linear;
     uint64_t guest_physical;

@@ -88,8 +88,10 @@ static void read_qual(struct vcpu *v, struct bh_vcpu_state *s)
 {
     (void)v;
     s->qualification = vmread(VMCS_QUALIFICATION);
-    s->guest_linear = vmread(VMCS_GUEST_LINEAR);
-    s->guest_physical = vmread(VMCS_GUEST_PHYSICAL);
+    if (s->exit_reason >= BH_EXIT_APIC_ACCESS) { /* exits for an access to memory */
+        s->guest_linear = vmread(VMCS_GUEST_LINEAR);
+        s->guest_physical = vmread(VMCS_GUEST_PHYSICAL);
+    }
 }
 
 static void read_event(struct vcpu *v, struct bh_vcpu_state *s)
