@@ -65,6 +65,8 @@ static void print_reason(struct vcpu *v, const char *why, const struct insn_stat
              mode_name(state), insn_cpl(state), paging_name(state), s->exit_reason,
              s->qualification);
     console_print(&v->vm->console, line);
+    if (s->exit_reason < BH_EXIT_APIC_ACCESS || s->exit_reason >= BH_EXIT_STARTUP)
+        return; /* no access to memory: no address */
     snprintf(line, sizeof line,
              "    linear address %016" PRIx64 ", guest-physical %016" PRIx64 "\r\n",
              s->guest_linear, s->guest_physical);
