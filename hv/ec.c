@@ -160,6 +160,16 @@ static void fail_caller(struct ec *ec)
     }
 }
 
+/* The scheduling contexts that wait for ec are ready again. */
+static void release_waiting(struct cpu *cpu, struct ec *ec)
+{
+    while (!list_empty(&ec->blocked_scs)) {
+        struct sc *sc = CONTAINER_OF(ec->blocked_scs.next, struct sc, link);
+        list_remove(&sc->link);
+        sc_make_ready(cpu, sc);
+    }
+}
+
 void ec_destroy_local(struct cpu *cpu, struct ec *ec)
 {
     if (ec->obj.dead == 2) {
@@ -178,11 +188,7 @@ void ec_destroy_local(struct cpu *cpu, struct ec *ec)
     }
     ec->cont = ec_dead;
     ec->blocked = false;
-    while (!list_empty(&ec->blocked_scs)) { /* their chains end elsewhere now */
-        struct sc *sc = CONTAINER_OF(ec->blocked_scs.next, struct sc, link);
-        list_remove(&sc->link);
-        sc_make_ready(cpu, sc);
-    }
+    release_waiting(cpu, ec); /* their chains end elsewhere now */
     ec->blocked = true;
     fpu_forget(cpu, ec);
     vmx_vcpu_stop(cpu, ec);
@@ -204,11 +210,7 @@ void ec_unblock(struct ec *ec)
     if (ec->sc != NULL && ec->sc->state == SC_NEW) {
         sc_make_ready(cpu, ec->sc);
     }
-    while (!list_empty(&ec->blocked_scs)) {
-        struct sc *sc = CONTAINER_OF(ec->blocked_scs.next, struct sc, link);
-        list_remove(&sc->link);
-        sc_make_ready(cpu, sc);
-    }
+    release_waiting(cpu, ec);
 }
 
 void ec_start(struct ec *ec)

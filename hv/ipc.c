@@ -206,6 +206,21 @@ static void reply_exception(const struct ec *from, struct ec *to)
     to->cont = ec_return_iret;
 }
 
+_Noreturn void ipc_reply_vcpu(struct ec *ec, uint64_t mtd)
+{
+    struct cpu *cpu = cpu_self();
+    struct ec *caller = ec->caller;
+    ec->cont = ec_waiting;
+    ec->caller = NULL;
+    caller->partner = NULL;
+    vmx_reply(caller, mtd);
+    if (__builtin_expect(cpu->helping != 0 || cpu->hazard != 0 || caller->blocked, 0)) {
+        sched_reschedule(cpu);
+    }
+    ec_make_current(cpu, caller);
+    vmx_resume(caller);
+}
+
 enum bh_status ipc_reply(struct ec *ec)
 {
     struct cpu *cpu = cpu_self();
@@ -220,11 +235,12 @@ enum bh_status ipc_reply(struct ec *ec)
     if (__builtin_expect(caller == NULL, 0)) {
         sched_rewalk(cpu);
     }
+    if (caller->vcpu != NULL) {
+        ipc_reply_vcpu(ec, ec->regs.rsi);
+    }
     ec->caller = NULL;
     caller->partner = NULL;
-    if (caller->vcpu != NULL) {
-        vmx_reply(caller, ec->regs.rsi);
-    } else if (caller->in_exception) {
+    if (caller->in_exception) {
         reply_exception(ec, caller);
     } else {
         copy_message(ec, caller);
@@ -238,21 +254,6 @@ enum bh_status ipc_reply(struct ec *ec)
         sched_rewalk(cpu);
     }
     ec_run(cpu, caller);
-}
-
-_Noreturn void ipc_reply_vcpu(struct ec *ec, uint64_t mtd)
-{
-    struct cpu *cpu = cpu_self();
-    struct ec *caller = ec->caller;
-    ec->cont = ec_waiting;
-    ec->caller = NULL;
-    caller->partner = NULL;
-    vmx_reply(caller, mtd);
-    if (__builtin_expect(cpu->helping != 0 || cpu->hazard != 0 || caller->blocked, 0)) {
-        sched_reschedule(cpu);
-    }
-    ec_make_current(cpu, caller);
-    vmx_resume(caller);
 }
 
 static void describe_exception(struct ec *ec, struct ec *handler)

@@ -77,7 +77,7 @@ static void init_msr_bitmap(void)
         pass_msr(pass[i], true);
     }
     pass_msr(MSR_EFER, false);
-    pass_msr(0x10, false); /* the TSC, with the offset */
+    pass_msr(MSR_TSC, false); /* with the offset */
 }
 
 const char *vmx_missing(void)
@@ -242,7 +242,7 @@ static void init_host_state(const struct cpu *cpu, const struct vcpu *v)
     vmwrite(VMCS_HOST_GS_SELECTOR, 0);
     vmwrite(VMCS_HOST_TR_SELECTOR, gdt_tss_selector(cpu->id));
     vmwrite(VMCS_HOST_FS_BASE, 0);
-    vmwrite(VMCS_HOST_GS_BASE, (uint64_t)cpu); /* exit.asm finds the kernel stack through it */
+    vmwrite(VMCS_HOST_GS_BASE, (uint64_t)cpu); /* entry.asm finds the kernel stack through it */
     vmwrite(VMCS_HOST_TR_BASE, (uint64_t)&cpu->tss);
     vmwrite(VMCS_HOST_GDTR_BASE, GDT_VMA);
     vmwrite(VMCS_HOST_IDTR_BASE, trap_idt());

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#define MSR_TSC             0x10u
 #define MSR_APIC_BASE       0x1Bu
 #define MSR_FEATURE_CONTROL 0x3Au
 #define MSR_SYSENTER_CS     0x174u
